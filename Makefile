@@ -1,0 +1,116 @@
+# mlpd: `make help` lists what can be made.
+#
+# Everything is built under $(BUILD).  A variant is the same sources with other
+# flags in another folder: make BUILD=build/clang CC=clang, or
+#   SANITIZE=address,undefined   instrumented
+#   PLAIN_PRODUCT=1              plain loops in place of OpenBLAS
+#   ONE_VARIANT=1                elementwise loops for the baseline CPU only
+#   WERROR=1                     warnings are errors (CI)
+# CFLAGS, CPPFLAGS and LDFLAGS are yours; V=1 shows the commands.
+
+BUILD ?= build
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+DELTA ?= exact
+SECONDS ?= 60
+VERSION := 0.1.0
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CFLAGS ?= -O3 -g
+
+PACKAGES := libmicrohttpd jansson nettle libxxhash $(if $(PLAIN_PRODUCT),,openblas)
+pkg-config = $(foreach package,$(2),$(shell pkg-config $(1) $(package) 2>/dev/null))
+LIBRARIES := $(call pkg-config,--libs,$(PACKAGES)) -lm
+TEST_LIBRARIES := $(call pkg-config,--libs,check libcurl jansson zlib)
+
+# -ffp-contract=off: no fused multiply-add, so that every compiler and CPU gives
+# the same bits.  -fno-math-errno and -fno-trapping-math change no result; they
+# let loops with sqrt and comparisons vectorise.
+INSTRUMENT := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+DEFINES := -I. -D_GNU_SOURCE -DMLPD_VERSION='"$(VERSION)"' $(if $(PLAIN_PRODUCT),-DMLPD_PLAIN_PRODUCT) \
+           $(if $(ONE_VARIANT),-DMLPD_ONE_VARIANT) $(call pkg-config,--cflags,$(PACKAGES) check libcurl zlib)
+COMPILE := $(CC) $(DEFINES) $(CPPFLAGS) $(CFLAGS) -std=c17 -Wall -Wextra $(if $(WERROR),-Werror) -pthread \
+           -ffp-contract=off -fno-math-errno -fno-trapping-math $(INSTRUMENT)
+LINK := $(CC) $(LDFLAGS) -pthread $(INSTRUMENT)
+
+LIBRARY_SOURCES := $(filter-out server/main.c,$(wildcard core/*/*.c api/*.c server/*.c))
+SOURCES := $(wildcard core/*/*.[ch] api/*.[ch] server/*.[ch] tests/*/*.[ch])
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz-%,$(wildcard tests/fuzz/fuzz_*.c))
+objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
+quiet := $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),@:,@echo)
+Q := $(if $(V),,@)
+submake = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.PHONY: all demo check check-bits mutants stress lint format sanitize tsan fuzz fuzzers install clean help FORCE
+# Where packages may have to be installed first, a make of its own does the rest:
+# the flags above are known only once the packages are there.
+all: ## Build the daemon, build/mlpd
+	@tests/dependencies.sh build
+	+@$(submake) $(BUILD)/mlpd
+
+demo: ## Train on Fashion-MNIST through a live daemon and show the result; DELTA=exact
+	@tests/dependencies.sh demo
+	+@$(submake) $(BUILD)/mlpd $(BUILD)/demo
+	@$(BUILD)/demo $(BUILD)/mlpd $(DELTA)
+
+check: ## Run every test, also under the sanitizers; ends with one line of totals
+	+@BUILD=$(BUILD) tests/check.sh house plain sanitize bits mutants
+sanitize: ## Run unit and integration tests under ASan and UBSan
+	+@BUILD=$(BUILD) tests/check.sh sanitize
+tsan: ## Run unit and integration tests under TSan
+	+@BUILD=$(BUILD) tests/check.sh tsan
+check-bits: ## Compare to the bit what gcc, clang and CPU variants compute
+	+@tests/bits/compare.sh
+mutants: ## Plant errors in the mathematics one by one; the tests must find each
+	@tests/mutants/run.sh
+stress: ## Let 64 connections do what they like to a daemon for SECONDS=60
+	@tests/dependencies.sh build
+	+@$(submake) $(BUILD)/mlpd $(BUILD)/stress
+	@$(BUILD)/stress $(BUILD)/mlpd $(SECONDS) $(LATENESS) $(ROWS)
+fuzz: ## Fuzz each parser for FUZZ_SECONDS=60 with libFuzzer
+	@tests/dependencies.sh check
+	+@$(submake) BUILD=$(BUILD)/fuzz CC=clang SANITIZE=fuzzer-no-link,address,undefined fuzzers
+fuzzers: $(FUZZERS)
+	@test -n "$^" || { echo 'tests/fuzz holds no fuzzer' >&2; exit 1; }
+	@for f in $^; do mkdir -p $$f.corpus; \
+	    $$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -artifact_prefix=$$f. $$f.corpus \
+	    $$(ls -d tests/fuzz/corpus/$${f##*/fuzz-} 2>/dev/null) || exit 1; done
+lint: ## Check format, clang-tidy, cppcheck and shellcheck
+	@tests/lint.sh
+format: ## Format all sources in place
+	$(Q)clang-format -i $(SOURCES)
+install: all ## Install the daemon and its systemd unit below PREFIX=/usr/local
+	install -D $(BUILD)/mlpd $(DESTDIR)$(PREFIX)/bin/mlpd
+	install -D -m 644 docker/mlpd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/mlpd.service
+clean: ## Remove everything built
+	rm -rf $(BUILD)
+help: ## List what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+# Other flags, other objects: $(BUILD)/flags changes when they do.
+$(BUILD)/flags: export FLAGS := $(COMPILE) | $(LINK) $(LIBRARIES)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D); printenv FLAGS | cmp -s - $@ || printenv FLAGS > $@
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(quiet) "CC $<"
+	$(Q)$(COMPILE) -MMD -MP -c $< -o $@
+$(BUILD)/libmlpd.a: $(call objects,$(LIBRARY_SOURCES))
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+$(BUILD)/mlpd: $(call objects,server/main.c) $(BUILD)/libmlpd.a
+$(BUILD)/unit: $(call objects,tests/unit/*.c tests/reference/*.c tests/data/*.c) $(BUILD)/libmlpd.a
+$(BUILD)/bits: $(call objects,tests/bits/bits.c) $(BUILD)/libmlpd.a
+$(BUILD)/integration: $(call objects,tests/integration/*.c)
+$(BUILD)/demo: $(call objects,tests/demo/*.c tests/data/*.c)
+$(BUILD)/stress: $(call objects,tests/fault/stress.c)
+$(BUILD)/unit $(BUILD)/integration $(BUILD)/demo: LIBRARIES += $(TEST_LIBRARIES)
+$(FUZZERS): $(BUILD)/fuzz-%: $(BUILD)/tests/fuzz/fuzz_%.o \
+    $(call objects,tests/fuzz/intake_body.c tests/unit/intake_models.c) $(BUILD)/libmlpd.a
+$(FUZZERS): LIBRARIES += -fsanitize=fuzzer
+$(BUILD)/mlpd $(BUILD)/unit $(BUILD)/bits $(BUILD)/integration $(BUILD)/demo $(BUILD)/stress $(FUZZERS):
+	$(quiet) "LD $@"
+	$(Q)$(LINK) $^ $(LIBRARIES) -o $@
+
+-include $(patsubst %.c,$(BUILD)/%.d,$(filter %.c,$(SOURCES)))

@@ -1,0 +1,99 @@
+/* One HTTP call, as the server sees the api: begin with the headers, feed the
+ * body, wait if it must, take the answer.
+ *
+ * The server drives a call from one thread at a time:
+ *
+ *   call_create → call_begin ─┬─ CALL_READING → call_feed … → call_end ─┐
+ *                             │                                         │
+ *                             ├──────── CALL_ANSWERED ◄─────────────────┤
+ *                             └──────── CALL_WAITING ◄──────────────────┘
+ *
+ * CALL_WAITING means: suspend the connection, and only then call `call_start`
+ * with a completion.  The completion is called exactly once (perhaps before
+ * call_start returns) unless the call is answered at its deadline; then
+ * call_resume says what comes next: CALL_ANSWERED, or CALL_WAITING again.
+ *
+ * No function blocks, and none does more than a chunk's worth of work. */
+#ifndef MLPD_API_CALL_H
+#define MLPD_API_CALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/buffer.h"
+#include "core/engine/completion.h"
+#include "core/engine/engine.h"
+
+/* What the api needs to know of the process.  Filled by the server, then only
+ * read: any thread. */
+struct api {
+    struct engine *engine;
+    size_t body_bytes_max; /* --max-body */
+};
+
+struct call;
+
+/* What HTTP has told of a request.  Valid during call_create and call_begin. */
+struct request {
+    const char *method;
+    const char *target; /* as on the request line: undecoded, with the query */
+    /* A header's value by name, case-insensitive, or NULL. */
+    const char *(*header)(const void *context, const char *name);
+    const void *header_context;
+};
+
+#define RESPONSE_HEADERS_MAX 8
+
+struct response_header {
+    const char *name; /* a constant */
+    char value[192];
+};
+
+struct response {
+    unsigned status;
+    size_t header_count;
+    struct response_header headers[RESPONSE_HEADERS_MAX]; /* Content-Type is one of them */
+    struct buffer body;
+
+    /* NULL: the body is whole.  Otherwise it is the first piece of a long one, and
+     * this makes the next: it empties the body and fills it again.  False when
+     * there was no memory to go on with; an empty piece is the end. */
+    bool (*next_piece)(struct call *call);
+};
+
+enum call_state { CALL_READING, CALL_WAITING, CALL_ANSWERED };
+
+/* NULL when there is no memory. */
+struct call *call_create(const struct api *api);
+
+/* The headers are known.  CALL_READING: feed the body, if any, then call_end. */
+enum call_state call_begin(struct call *call, const struct request *request);
+
+/* Part of the body.  False when nothing more is wanted: the call has its answer,
+ * and call_end is not called. */
+bool call_feed(struct call *call, const char *data, size_t size);
+
+/* The body is whole. */
+enum call_state call_end(struct call *call);
+
+/* The connection is suspended: begin to wait. */
+void call_start(struct call *call, struct completion *completion);
+
+/* Seconds from call_start until the call wants to be resumed whatever happened;
+ * infinity: it waits for its completion alone.  Asked just before call_start. */
+double call_patience_seconds(const struct call *call);
+
+/* The completion was called, or (`expired`) the patience was over or the client gone
+ * first: then the completion may still come, even after call_destroy, and the call
+ * answers now, unless it knows that the completion has come. */
+enum call_state call_resume(struct call *call, bool expired);
+
+/* The answer, once CALL_ANSWERED; the body may be moved out of it.  Belongs to
+ * the call. */
+struct response *call_response(struct call *call);
+
+/* At any time when no completion is outstanding or the call has expired. */
+void call_destroy(struct call *call);
+
+#endif

@@ -1,0 +1,117 @@
+/* A call from the inside: what the handlers of the api share.
+ *
+ * A handler runs when the body is whole (or there is none).  It either answers
+ * (call_answer_…) or says what it waits for (call_wait).  A call is used by one
+ * thread at a time; what it waits for is read after its completion. */
+#ifndef MLPD_API_CALL_INTERNAL_H
+#define MLPD_API_CALL_INTERNAL_H
+
+#include "api/call.h"
+#include "api/intake.h"
+#include "api/json_write.h"
+#include "api/route.h"
+#include "api/target.h"
+
+/* Begins what is waited for: hands `completion` to the engine, or, where that
+ * fails, leaves call->error and calls the completion itself. */
+typedef void start_function(struct call *call, struct completion *completion);
+
+/* It happened, or the patience is over: answer, or wait for something else. */
+typedef void resume_function(struct call *call, bool expired);
+
+struct call {
+    const struct api *api;
+    enum call_state state;
+    struct response response;
+
+    /* From the headers. */
+    const struct route *route;
+    const struct handler *handler;
+    struct target target;
+    struct model *model; /* of the address, referenced, or NULL */
+    bool prefers_wait;
+    double wait_seconds;
+
+    /* The body. */
+    size_t body_bytes;     /* received so far */
+    struct buffer body;    /* of handlers that take a small JSON document */
+    struct intake *intake; /* of handlers that take tensors */
+
+    /* Waiting. */
+    start_function *start;
+    resume_function *resume;
+    double patience_seconds;
+
+    /* What the handlers keep, released with the call. */
+    struct error error; /* of what was started */
+    double retry_after_seconds;
+    struct entry *entry;    /* what was submitted; of several batches the last */
+    struct entry **batches; /* [batch_count] of a request cut into batches */
+    size_t batch_count;
+    struct waiter *waiter;
+    struct query *query;
+    struct model *created; /* the model that a create call makes */
+    struct settings *base; /* what a change of settings was built on */
+    uint64_t first, last;  /* numbers from the address or the query */
+
+    /* A long answer that is written piece by piece. */
+    struct json_writer stream;
+    size_t stream_row;       /* the next row to write */
+    size_t stream_work;      /* of the present piece, beside its bytes */
+    struct buffer row_order; /* uint32_t [outputs], for top_k */
+};
+
+/* What wait=S may ask for, at most. */
+#define WAIT_SECONDS_MAX 300.0
+
+/* --- answering ------------------------------------------------------------------ */
+
+/* Answer with a document that was written into `writer`, which is finished here. */
+void call_answer_json(struct call *call, unsigned status, struct json_writer *writer);
+
+/* Begin the document of an answer: writes into the response's body, accounted in
+ * the engine's ledger. */
+struct json_writer call_json(struct call *call);
+
+/* Answer with no body. */
+void call_answer_empty(struct call *call, unsigned status);
+
+/* Answer with a problem document for an error of core or of the request. */
+void call_answer_error(struct call *call, const struct error *error);
+
+/* Answer with a problem document of that status. */
+void call_answer_problem(struct call *call, unsigned status, const char *pointer,
+                         const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Add a header to the answer; `name` is a constant. */
+void call_add_header(struct call *call, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* --- waiting -------------------------------------------------------------------- */
+
+void call_wait(struct call *call, start_function *start, resume_function *resume,
+               double patience_seconds);
+
+/* Wait for a condition of a model, at most so long.  An expired wait must be ended
+ * with call_stop_waiting.  Without memory the call is answered. */
+void call_wait_for(struct call *call, struct waiter *waiter, resume_function *resume,
+                   double patience_seconds);
+
+/* First thing in the resume function of call_wait_for. */
+void call_stop_waiting(struct call *call, bool expired);
+
+/* --- reading -------------------------------------------------------------------- */
+
+/* A whole number from a query parameter, `fallback` where it is not given.  False
+ * after answering 422 when it is not a number from `minimum` to `maximum`. */
+bool call_read_integer(struct call *call, const char *parameter, uint64_t minimum, uint64_t maximum,
+                       uint64_t fallback, uint64_t *value);
+
+/* true or false, false where it is not given. */
+bool call_read_boolean(struct call *call, const char *parameter, bool *value);
+
+/* The same for a number that need not be whole. */
+bool call_read_number(struct call *call, const char *parameter, double minimum, double maximum,
+                      double fallback, double *value);
+
+#endif

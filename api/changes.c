@@ -1,0 +1,197 @@
+/* What takes its place in the order of a model's batches without being one: PATCH
+ * /v1/models/{model}, POST …/reset, POST …/clone.
+ *
+ * Each is acknowledged like a batch, then waited for; when its turn has not come
+ * after a while, the answer is 202 and the change will come all the same. */
+#include <math.h>
+
+#include "api/handlers.h"
+#include "api/model_answer.h"
+#include "api/specification_json.h"
+#include "core/base/memory.h"
+
+#define PATIENCE_SECONDS_DEFAULT 10.0
+#define REBUILDS_MAX 100 /* against others who change the same settings */
+
+static double patience(const struct call *call) {
+    return call->prefers_wait ? call->wait_seconds : PATIENCE_SECONDS_DEFAULT;
+}
+
+/* Parse the body and hand it to `submit`, whose failure is in call->error. */
+static void start_with_document(struct call *call, struct completion *completion,
+                                void (*submit)(struct call *, const json_t *,
+                                               struct completion *)) {
+    struct json_document document;
+    if (json_document_parse(&document, &call->body, engine_ledger(call->api->engine),
+                            &call->error) == ERROR_NONE) {
+        submit(call, document.root, completion);
+        json_document_free(&document);
+    }
+    if (call->entry == NULL) {
+        completion_call(completion);
+    }
+}
+
+/* Is the change in force?  If not, what is wrong is the call's answer now; a change
+ * that only waits is answered 202. */
+static bool change_is_done(struct call *call) {
+    const struct history_row row = queue_look(call->entry);
+    /* A clone in its turn is finished whatever becomes of its model. */
+    const bool lost = !entry_state_is_final(row.state) && call->entry->kind != ENTRY_CLONE &&
+                      model_look(call->model).deleted;
+    if (row.state == ENTRY_DROPPED || lost) {
+        struct error error;
+        if (model_look(call->model).deleted) {
+            model_gone(call->model, &error);
+        } else {
+            error_set(&error, ERROR_EXISTS, NULL,
+                      "the model's settings were changed in this instant; try again");
+        }
+        call_answer_error(call, &error);
+    } else if (row.state != ENTRY_DONE) {
+        struct json_writer json = call_json(call);
+        json_write_begin_object(&json);
+        json_write_key(&json, "state");
+        json_write_string(&json, "queued");
+        json_write_end_object(&json);
+        call_answer_json(call, 202, &json);
+    }
+    return row.state == ENTRY_DONE;
+}
+
+/* The entry has its place, or call->error says why not: wait for its turn. */
+static void wait_for_turn(struct call *call, resume_function *resume) {
+    if (call->error.code != ERROR_NONE) {
+        call_answer_error(call, &call->error);
+    } else {
+        call_wait_for(call, waiter_create(WAIT_FOR_ENTRY, 0, call->entry), resume, patience(call));
+    }
+}
+
+/* --- PATCH and reset ------------------------------------------------------------------ */
+
+/* Make the changed specification of a body. */
+typedef enum error_code change_function(const json_t *body, const struct model *model,
+                                        const struct specification *former,
+                                        struct specification *changed, struct error *error);
+
+static void submit_change(struct call *call, const json_t *body, struct completion *completion,
+                          enum entry_kind kind, change_function *change) {
+    struct error *error = &call->error;
+    error_set(error, ERROR_EXISTS, NULL, "the settings are changed by others all the time");
+    for (int i = 0; i < REBUILDS_MAX && error->code == ERROR_EXISTS; i++) {
+        struct specification changed;
+        struct settings *base = model_settings(call->model);
+        error->code = ERROR_NONE;
+        if (change(body, call->model, &base->specification, &changed, error) == ERROR_NONE) {
+            (void)engine_change_settings(call->api->engine, call->model, kind, base, &changed,
+                                         completion, &call->entry, &call->retry_after_seconds,
+                                         error);
+            memory_free(changed.class_weights); /* NULL where the settings have taken them over */
+        }
+        settings_release(base);
+    }
+}
+
+static void resume_changed(struct call *call, bool expired) {
+    call_stop_waiting(call, expired);
+    if (change_is_done(call)) {
+        const uint64_t step = queue_look(call->entry).step;
+        model_answer(
+            call, 200, call->model,
+            &(struct model_extras){.has_effective_step = true, .effective_step = step + 1});
+    }
+}
+
+static void resume_change_acknowledged(struct call *call, bool expired) {
+    (void)expired; /* there is no patience to be over */
+    wait_for_turn(call, resume_changed);
+}
+
+static enum error_code patch(const json_t *body, const struct model *model,
+                             const struct specification *former, struct specification *changed,
+                             struct error *error) {
+    return specification_change(body, &model->specification, former, changed, error);
+}
+
+static void submit_patch(struct call *call, const json_t *body, struct completion *completion) {
+    submit_change(call, body, completion, ENTRY_SETTINGS, patch);
+}
+
+static void start_patch(struct call *call, struct completion *completion) {
+    start_with_document(call, completion, submit_patch);
+}
+
+void changes_patch(struct call *call) {
+    call_wait(call, start_patch, resume_change_acknowledged, INFINITY);
+}
+
+static enum error_code reset(const json_t *body, const struct model *model,
+                             const struct specification *former, struct specification *changed,
+                             struct error *error) {
+    (void)model;
+    uint64_t seed = former->seed;
+    const json_t *value = json_object_get(body, "seed");
+    enum error_code code = json_check_members(body, "seed", error);
+    if (code == ERROR_NONE && value != NULL && !json_is_null(value)) {
+        code = specification_read_seed(value, &seed, error);
+    }
+    if (code == ERROR_NONE) {
+        code = specification_copy_settings(changed, former, error);
+    }
+    if (code == ERROR_NONE) {
+        changed->seed = seed;
+    }
+    return code;
+}
+
+static void submit_reset(struct call *call, const json_t *body, struct completion *completion) {
+    submit_change(call, body, completion, ENTRY_RESET, reset);
+}
+
+static void start_reset(struct call *call, struct completion *completion) {
+    start_with_document(call, completion, submit_reset);
+}
+
+void changes_reset(struct call *call) {
+    struct error error;
+    if (call->body.used == 0 &&
+        buffer_append(&call->body, "{}", 2, &error) != ERROR_NONE) { /* the seed it has */
+        call_answer_error(call, &error);
+        return;
+    }
+    call_wait(call, start_reset, resume_change_acknowledged, INFINITY);
+}
+
+/* --- clone ------------------------------------------------------------------------------ */
+
+static void submit_clone(struct call *call, const json_t *body, struct completion *completion) {
+    char name[MODEL_NAME_BYTES];
+    if (json_check_members(body, "name", &call->error) == ERROR_NONE &&
+        model_read_name(body, name, &call->error) == ERROR_NONE) {
+        (void)engine_clone_model(call->api->engine, call->model, name, completion, &call->entry,
+                                 &call->retry_after_seconds, &call->error);
+    }
+}
+
+static void start_clone(struct call *call, struct completion *completion) {
+    start_with_document(call, completion, submit_clone);
+}
+
+static void resume_cloned(struct call *call, bool expired) {
+    call_stop_waiting(call, expired);
+    if (change_is_done(call)) {
+        struct model *clone = call->entry->target;
+        model_answer(call, 201, clone, &(struct model_extras){0});
+        call_add_header(call, "Location", "/v1/models/%s", clone->name);
+    }
+}
+
+static void resume_clone_acknowledged(struct call *call, bool expired) {
+    (void)expired; /* there is no patience to be over */
+    wait_for_turn(call, resume_cloned);
+}
+
+void changes_clone(struct call *call) {
+    call_wait(call, start_clone, resume_clone_acknowledged, INFINITY);
+}

@@ -1,0 +1,137 @@
+/* /v1/models/{model}/evaluations: the loss and every metric that fits it. */
+#include "api/answer_query.h"
+#include "api/handlers.h"
+
+static void write_number(struct json_writer *json, const char *key, double value) {
+    json_write_key(json, key);
+    json_write_double(json, value);
+}
+
+static void write_class(struct json_writer *json, const struct evaluation *evaluation,
+                        const struct specification *specification, size_t c) {
+    const struct class_metrics *metrics = &evaluation->per_class[c];
+    json_write_begin_object(json);
+    json_write_key(json, "class");
+    if (specification->class_count > 0) {
+        json_write_string(json, specification->classes[c]);
+    } else {
+        json_write_unsigned(json, c);
+    }
+    write_number(json, "precision", metrics->precision);
+    write_number(json, "recall", metrics->recall);
+    write_number(json, "f1", metrics->f1);
+    json_write_key(json, "support");
+    json_write_unsigned(json, metrics->support);
+    json_write_end_object(json);
+}
+
+static void write_confusion_row(struct json_writer *json, const struct evaluation *evaluation,
+                                size_t row) {
+    const uint64_t *counts = evaluation->confusion_matrix + row * evaluation->classes;
+    json_write_begin_array(json);
+    for (size_t column = 0; column < evaluation->classes; column++) {
+        json_write_unsigned(json, counts[column]);
+    }
+    json_write_end_array(json);
+}
+
+/* --- by pieces --------------------------------------------------------------------
+ * Of a classification with many classes the lists are long: `stream_row` counts
+ * first the classes, then the rows of the confusion matrix. */
+
+#define PIECE_BYTES 32768
+
+static size_t list_rows(const struct evaluation *evaluation) {
+    return evaluation->classes * (evaluation->confusion_matrix != NULL ? 2 : 1);
+}
+
+static void write_list_row(struct call *call, size_t row) {
+    const struct evaluation *evaluation = &call->query->evaluation;
+    if (row == 0) {
+        json_write_key(&call->stream, "per_class");
+        json_write_begin_array(&call->stream);
+    }
+    if (row == evaluation->classes) {
+        json_write_end_array(&call->stream);
+        json_write_key(&call->stream, "confusion_matrix");
+        json_write_begin_array(&call->stream);
+    }
+    if (row < evaluation->classes) {
+        write_class(&call->stream, evaluation, &call->model->specification, row);
+    } else {
+        write_confusion_row(&call->stream, evaluation, row - evaluation->classes);
+    }
+}
+
+/* Rows until the piece is full; the end of the document after the last. */
+static void write_piece(struct call *call) {
+    const size_t rows = list_rows(&call->query->evaluation);
+    while (call->stream_row < rows && call->response.body.used < PIECE_BYTES &&
+           call->stream.error.code == ERROR_NONE) {
+        write_list_row(call, call->stream_row++);
+    }
+    if (call->stream_row == rows) {
+        if (rows > 0) {
+            json_write_end_array(&call->stream);
+        }
+        json_write_end_object(&call->stream);
+        call->stream_row++; /* the document is whole */
+    }
+}
+
+static bool next_piece(struct call *call) {
+    call->response.body.used = 0;
+    if (call->stream_row <= list_rows(&call->query->evaluation)) {
+        write_piece(call);
+    }
+    return json_write_finish(&call->stream, NULL) == ERROR_NONE;
+}
+
+static void write_classification(struct json_writer *json, const struct evaluation *evaluation) {
+    write_number(json, "accuracy", evaluation->accuracy);
+    if (evaluation->top_k > 0) {
+        write_number(json, "top_k_accuracy", evaluation->top_k_accuracy);
+    }
+    write_number(json, "precision", evaluation->precision);
+    write_number(json, "recall", evaluation->recall);
+    write_number(json, "f1", evaluation->f1);
+    write_number(json, "roc_auc", evaluation->roc_auc);
+}
+
+static void answer_evaluation(struct call *call, bool expired) {
+    (void)expired; /* there is no patience to be over */
+    if (!query_succeeded(call)) {
+        return;
+    }
+    const struct evaluation *evaluation = &call->query->evaluation;
+    call->stream = call_json(call);
+    struct json_writer *json = &call->stream;
+    json_write_begin_object(json);
+    json_write_key(json, "model");
+    json_write_string(json, call->model->name);
+    json_write_key(json, "step");
+    json_write_unsigned(json, call->query->step);
+    write_number(json, "loss", evaluation->loss);
+    json_write_key(json, "examples");
+    json_write_unsigned(json, evaluation->examples);
+    if (evaluation->classes > 0) {
+        write_classification(json, evaluation);
+    } else {
+        write_number(json, "mae", evaluation->mae);
+        write_number(json, "rmse", evaluation->rmse);
+        write_number(json, "r2", evaluation->r2);
+    }
+    write_piece(call);
+    if (call->stream_row <= list_rows(evaluation)) {
+        call->response.next_piece = next_piece;
+    }
+    call_answer_json(call, 200, json);
+}
+
+void evaluations_post(struct call *call) {
+    const struct evaluation_request request = {
+        .top_k = call->intake->options.top_k,
+        .confusion_matrix = call->intake->options.confusion_matrix,
+    };
+    answer_query(call, QUERY_EVALUATION, &request, answer_evaluation);
+}

@@ -1,0 +1,152 @@
+/* Intake: a request body, chunk by chunk, into checked float32 examples.
+ *
+ * Numbers go straight from the body's bytes into the buffers that the engine
+ * will read: no text is kept and no tree is built, whatever the body's size.  A
+ * format (JSON, safetensors) is one row of a table: it parses; what the numbers
+ * must mean (widths, counts, labels, ranges) is checked here, the same for all.
+ *
+ * An intake belongs to one request and is used by one thread at a time.  A chunk
+ * may end anywhere: inside a number, an escape, a header.  After the first error
+ * an intake is only destroyed. */
+#ifndef MLPD_API_INTAKE_H
+#define MLPD_API_INTAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/error.h"
+#include "core/base/ledger.h"
+#include "core/engine/examples.h"
+#include "core/maths/specification.h"
+
+#define SAMPLE_WEIGHT_MAX 1e6
+
+enum intake_purpose {
+    INTAKE_BATCH,      /* inputs, labels or targets, sample_weights */
+    INTAKE_PREDICTION, /* inputs; top_k, min_step */
+    INTAKE_EVALUATION  /* inputs, labels or targets; top_k, confusion_matrix */
+};
+
+/* What a body says beside its tensors. */
+struct intake_options {
+    size_t top_k;          /* 0: not asked for */
+    uint64_t min_step;     /* weights of this step or later; 0: whatever there is */
+    bool confusion_matrix; /* asked for, whatever the number of classes */
+};
+
+/* How the numbers of a binary body become inputs: x·scale + offset, in double. */
+struct intake_scaling {
+    double scale, offset;
+    bool given; /* in the query; a body's own metadata is heard only otherwise */
+};
+
+struct intake_request {
+    enum intake_purpose purpose;
+    const struct specification *specification; /* of the model, complete; outlives the intake */
+    struct ledger *ledger;
+    struct intake_scaling scaling;
+    size_t body_bytes; /* Content-Length of a body that is not compressed; 0: unknown */
+};
+
+/* ---- For who has a body ---- */
+
+struct intake;
+struct intake_format;
+
+extern const struct intake_format intake_json, intake_safetensors;
+
+/* An intake for a body of that format; NULL when there is no memory. */
+struct intake *intake_create(const struct intake_format *format,
+                             const struct intake_request *request);
+
+/* The next bytes.  ERROR_SYNTAX for what cannot be parsed, ERROR_INVALID (with a
+ * pointer such as /inputs/3) for what is parsed but not allowed, ERROR_MEMORY
+ * for what the ledger refuses. */
+enum error_code intake_feed(struct intake *intake, const char *data, size_t size,
+                            struct error *error);
+
+/* The body is whole: parse its rest and check what it means.  On success
+ * `intake->examples` and `intake->options` are the caller's to take. */
+enum error_code intake_end(struct intake *intake, struct error *error);
+
+/* NULL is allowed. */
+void intake_destroy(struct intake *intake);
+
+/* ---- For formats ---- */
+
+enum intake_tensor {
+    INTAKE_INPUTS,
+    INTAKE_LABELS,
+    INTAKE_TARGETS,
+    INTAKE_SAMPLE_WEIGHTS,
+    INTAKE_TENSORS
+};
+
+/* One format of bodies.  `feed` and `end` return what intake_feed does; `end`
+ * checks only that the body is complete. */
+struct intake_format {
+    const char *media_type;
+    const char *documentation;
+    size_t parser_bytes; /* of the format's own state, zeroed at first */
+    enum error_code (*feed)(struct intake *intake, const char *data, size_t size,
+                            struct error *error);
+    enum error_code (*end)(struct intake *intake, struct error *error);
+    void (*destroy)(struct intake *intake); /* what the parser owns; may be NULL */
+};
+
+struct intake {
+    struct intake_request request;
+    const struct intake_format *format;
+    struct examples examples;
+    struct intake_options options;
+    struct {
+        bool given;
+        size_t rows_checked;
+    } tensors[INTAKE_TENSORS];
+    void *parser; /* the format's own state */
+};
+
+/* The tensor of that name, if the purpose has it; else INTAKE_TENSORS. */
+enum intake_tensor intake_find_tensor(const struct intake *intake, const char *name, size_t length);
+
+const char *intake_tensor_name(enum intake_tensor tensor);
+
+/* The tensors of the purpose as a list for messages: "inputs, labels". */
+void intake_list_tensors(const struct intake *intake, char *text, size_t size);
+
+/* How many numbers a row has: 1 for labels and sample weights. */
+size_t intake_tensor_width(const struct intake *intake, enum intake_tensor tensor);
+
+/* Where its rows are appended, as float (labels: through intake_add_label). */
+struct buffer *intake_tensor_buffer(struct intake *intake, enum intake_tensor tensor);
+
+/* The body has this tensor: ERROR_INVALID when the model's loss cannot use it. */
+enum error_code intake_begin_tensor(struct intake *intake, enum intake_tensor tensor,
+                                    struct error *error);
+
+/* Check the rows that are whole by now and were not checked yet: finite, weights
+ * and probabilities in their ranges. */
+enum error_code intake_check_rows(struct intake *intake, enum intake_tensor tensor,
+                                  struct error *error);
+
+/* A label given as a number, checked against the classes and appended. */
+enum error_code intake_add_label(struct intake *intake, double value, struct error *error);
+
+/* A label given as a class name (not terminated), looked up and appended. */
+enum error_code intake_add_label_name(struct intake *intake, const char *name, size_t length,
+                                      struct error *error);
+
+/* Options, checked against the model. */
+enum error_code intake_set_top_k(struct intake *intake, double value, struct error *error);
+enum error_code intake_set_min_step(struct intake *intake, double value, struct error *error);
+enum error_code intake_set_confusion_matrix(struct intake *intake, bool value, struct error *error);
+
+/* ERROR_INVALID with the pointer /tensor/row. */
+enum error_code intake_refuse_row(enum intake_tensor tensor, size_t row, struct error *error,
+                                  const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* ERROR_INVALID for the name of a "field" or "tensor" that is not allowed. */
+enum error_code intake_refuse_name(const char *what, const char *name, size_t length,
+                                   const char *allowed, struct error *error);
+
+#endif

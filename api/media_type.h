@@ -1,0 +1,19 @@
+/* Content-Type: which bodies are what.  Case and parameters do not matter.  Pure
+ * functions. */
+#ifndef MLPD_API_MEDIA_TYPE_H
+#define MLPD_API_MEDIA_TYPE_H
+
+#include <stdbool.h>
+
+#include "api/intake.h"
+
+/* application/json, text/json, …+json, or none at all (NULL). */
+bool media_type_is_json(const char *type);
+
+/* What curl -d and -F send: forms and plain text, for which there is advice. */
+bool media_type_is_forms(const char *type);
+
+/* The format of a body of tensors, or NULL. */
+const struct intake_format *media_type_intake(const char *type);
+
+#endif

@@ -1,0 +1,17 @@
+/* What the handlers of models share: reading a name, answering with a model. */
+#ifndef MLPD_API_MODEL_ANSWER_H
+#define MLPD_API_MODEL_ANSWER_H
+
+#include "api/call_internal.h"
+#include "api/json_document.h"
+#include "api/model_json.h"
+
+/* The member "name" of a body, copied. */
+enum error_code model_read_name(const json_t *body, char name[MODEL_NAME_BYTES],
+                                struct error *error);
+
+/* Answer with the model and its ETag. */
+void model_answer(struct call *call, unsigned status, struct model *model,
+                  const struct model_extras *extras);
+
+#endif

@@ -1,0 +1,182 @@
+/* /v1/models: create, list, describe, remove. */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "api/answer_query.h"
+#include "api/handlers.h"
+#include "api/model_answer.h"
+#include "api/specification_json.h"
+
+#define LIST_LIMIT_DEFAULT 20
+#define LIST_LIMIT_MAX 1000
+
+/* --- create ------------------------------------------------------------------------ */
+
+/* The create body as a name and a complete specification, the caller's on success. */
+static enum error_code read_body(const struct json_document *document, char name[MODEL_NAME_BYTES],
+                                 struct specification *specification, struct error *error) {
+    const enum error_code code = model_read_name(document->root, name, error);
+    return code == ERROR_NONE ? specification_read(document->root, specification, error) : code;
+}
+
+static void answer_cost(struct call *call, const struct specification *specification) {
+    struct json_writer json = call_json(call);
+    json_write_begin_object(&json);
+    json_write_key(&json, "parameters");
+    json_write_unsigned(&json, specification_parameters(specification));
+    json_write_key(&json, "bytes");
+    json_write_unsigned(&json, engine_model_bytes(specification));
+    const struct engine_figures figures = engine_look(call->api->engine);
+    json_write_key(&json, "bytes_left");
+    json_write_unsigned(&json, figures.memory_bytes_max - figures.memory_bytes_reserved);
+    json_write_end_object(&json);
+    call_answer_json(call, 200, &json);
+}
+
+static void start_creating(struct call *call, struct completion *completion) {
+    struct json_document document;
+    struct specification specification;
+    char name[MODEL_NAME_BYTES];
+    struct error *error = &call->error;
+    if (json_document_parse(&document, &call->body, engine_ledger(call->api->engine), error) ==
+        ERROR_NONE) {
+        if (read_body(&document, name, &specification, error) == ERROR_NONE) {
+            (void)engine_create_model(call->api->engine, name, &specification, completion,
+                                      &call->created, error);
+            specification_free(&specification); /* empty where the model has taken it over */
+        }
+        json_document_free(&document);
+    }
+    if (call->created == NULL) {
+        completion_call(completion);
+    }
+}
+
+static void resume_created(struct call *call, bool expired) {
+    (void)expired; /* there is no patience to be over */
+    if (call->error.code != ERROR_NONE) {
+        call_answer_error(call, &call->error);
+        return;
+    }
+    model_answer(call, 201, call->created, &(struct model_extras){0});
+    call_add_header(call, "Location", "/v1/models/%s", call->created->name);
+}
+
+/* What it would cost, and nothing made. */
+static void dry_run(struct call *call) {
+    struct json_document document;
+    struct specification specification;
+    char name[MODEL_NAME_BYTES];
+    struct error error;
+    if (json_document_parse(&document, &call->body, engine_ledger(call->api->engine), &error) !=
+        ERROR_NONE) {
+        call_answer_error(call, &error);
+        return;
+    }
+    if (read_body(&document, name, &specification, &error) == ERROR_NONE) {
+        answer_cost(call, &specification);
+        specification_free(&specification);
+    } else {
+        call_answer_error(call, &error);
+    }
+    json_document_free(&document);
+}
+
+void models_create(struct call *call) {
+    bool dry;
+    if (!call_read_boolean(call, "dry_run", &dry)) {
+        return;
+    }
+    if (dry) {
+        dry_run(call);
+    } else {
+        call_wait(call, start_creating, resume_created, INFINITY);
+    }
+}
+
+/* --- list, describe, delete ---------------------------------------------------------- */
+
+void models_list(struct call *call) {
+    uint64_t limit;
+    if (!call_read_integer(call, "limit", 1, LIST_LIMIT_MAX, LIST_LIMIT_DEFAULT, &limit)) {
+        return;
+    }
+    const char *after = target_parameter(&call->target, "after");
+    struct model *models[LIST_LIMIT_MAX];
+    bool more;
+    const size_t count =
+        engine_list_models(call->api->engine, after != NULL ? after : "", limit, models, &more);
+    struct json_writer json = call_json(call);
+    json_write_begin_object(&json);
+    json_write_key(&json, "data");
+    json_write_begin_array(&json);
+    for (size_t i = 0; i < count; i++) {
+        model_write_summary(&json, models[i]);
+    }
+    json_write_end_array(&json);
+    json_write_key(&json, "has_more");
+    json_write_bool(&json, more);
+    json_write_key(&json, "next");
+    json_write_string(&json, more ? models[count - 1]->name : NULL);
+    json_write_end_object(&json);
+    for (size_t i = 0; i < count; i++) {
+        model_release(models[i]);
+    }
+    call_answer_json(call, 200, &json);
+}
+
+static void answer_hash(struct call *call, bool expired) {
+    (void)expired; /* there is no patience to be over */
+    if (query_succeeded(call)) {
+        model_answer(call, 200, call->model,
+                     &(struct model_extras){.weights_hash = call->query->weights_hash});
+    }
+}
+
+static void describe(struct call *call) {
+    bool hash;
+    if (!call_read_boolean(call, "weights_sha256", &hash)) {
+        return;
+    }
+    if (hash) {
+        answer_query(call, QUERY_WEIGHTS_HASH, NULL, answer_hash);
+    } else {
+        model_answer(call, 200, call->model, &(struct model_extras){0});
+    }
+}
+
+static void resume_describing(struct call *call, bool expired) {
+    call_stop_waiting(call, expired);
+    if (model_look(call->model).deleted) {
+        struct error error;
+        model_gone(call->model, &error);
+        call_answer_error(call, &error);
+    } else {
+        describe(call); /* as it is, when the time is over */
+    }
+}
+
+#define WAIT_STEP_SECONDS_DEFAULT 30.0
+
+void models_describe(struct call *call) {
+    uint64_t step;
+    if (!call_read_integer(call, "wait_step", 0, INT64_MAX, 0, &step)) {
+        return;
+    }
+    if (step > 0) {
+        call_wait_for(call, waiter_create(WAIT_FOR_STEP, step, NULL), resume_describing,
+                      call->prefers_wait ? call->wait_seconds : WAIT_STEP_SECONDS_DEFAULT);
+    } else {
+        describe(call);
+    }
+}
+
+void models_delete(struct call *call) {
+    struct error error;
+    if (engine_delete_model(call->api->engine, call->model, &error) != ERROR_NONE) {
+        call_answer_error(call, &error);
+    } else {
+        call_answer_empty(call, 204);
+    }
+}

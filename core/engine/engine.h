@@ -1,0 +1,134 @@
+/* The engine: models that train and answer, behind one face.
+ *
+ * Three kinds of threads: the callers', W workers (scheduler.h) that compute,
+ * and one writer (writer.h) that numbers batches.  No thread, timer, socket or
+ * file per model.
+ *
+ * Made once by the server before it listens, destroyed after the last request is
+ * answered.  Every function may be called by any thread and none blocks on a
+ * training step, BLAS or the disk: what takes time is submitted with a
+ * completion. */
+#ifndef MLPD_CORE_ENGINE_ENGINE_H
+#define MLPD_CORE_ENGINE_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/error.h"
+#include "core/base/ledger.h"
+#include "core/engine/model.h"
+#include "core/engine/queue.h"
+
+struct engine;
+
+struct engine_settings {
+    size_t workers;          /* threads that compute, ≥ 1 */
+    size_t memory_bytes_max; /* --max-memory */
+    size_t queue_max;        /* batches one model may have waiting, --max-queue */
+};
+
+/* After numerics_start.  ERROR_INTERNAL or ERROR_MEMORY, with a sentence for the
+ * log. */
+enum error_code engine_create(const struct engine_settings *settings, struct engine **engine,
+                              struct error *error);
+
+/* Take no new work: from now on ERROR_CLOSED. */
+void engine_close(struct engine *engine);
+bool engine_is_closed(const struct engine *engine);
+
+/* Train what is queued until nothing is left or the time is over.  Returns how many
+ * acknowledged entries were then dropped, their waiters completed.  After
+ * engine_close.  A second call while one waits ends that one: the numbers add up. */
+size_t engine_drain(struct engine *engine, double timeout_seconds);
+
+/* Stop the threads and free everything; what still waits is completed first: batches
+ * as dropped, queries as gone.  After engine_drain, when no call holds a model, batch
+ * or query whose completion has come.  Returns the bytes that are left in the ledger:
+ * 0, or something was not given back. */
+size_t engine_destroy(struct engine *engine);
+
+struct ledger *engine_ledger(struct engine *engine);
+
+/* --- models ------------------------------------------------------------------- */
+
+/* Make a model of a complete specification, which is empty afterwards: taken over, or
+ * freed when this fails.  Its first weights are made by a worker: `completion` is called when
+ * it can be found by name; `*model` is referenced for the caller.  ERROR_EXISTS,
+ * ERROR_MEMORY, ERROR_CLOSED. */
+enum error_code engine_create_model(struct engine *engine, const char *name,
+                                    struct specification *specification,
+                                    struct completion *completion, struct model **model,
+                                    struct error *error);
+
+/* The model of that name, referenced.  ERROR_NOT_FOUND. */
+enum error_code engine_find_model(struct engine *engine, const char *name, struct model **model,
+                                  struct error *error);
+
+/* As registry_list. */
+size_t engine_list_models(struct engine *engine, const char *after, size_t limit,
+                          struct model **models, bool *more);
+
+/* Take a model out: its name is free at once, queued batches are dropped, waiting
+ * calls are completed, a prediction in progress finishes.  ERROR_GONE when
+ * someone else did it first. */
+enum error_code engine_delete_model(struct engine *engine, struct model *model,
+                                    struct error *error);
+
+/* Make a copy of a model under another name: weights, optimiser state, settings,
+ * as they are at this place in the order of its entries.  `acknowledged` is called
+ * when the copy has its place; once the entry is done, entry->target can be found.
+ * The entry is dropped when the model is deleted, or its settings changed in this
+ * instant.  `*entry` is referenced for the caller.  ERROR_EXISTS, ERROR_MEMORY,
+ * ERROR_FULL, ERROR_GONE, ERROR_CLOSED: then nothing is called. */
+enum error_code engine_clone_model(struct engine *engine, struct model *model, const char *name,
+                                   struct completion *acknowledged, struct entry **entry,
+                                   double *retry_after_seconds, struct error *error);
+
+/* What a model of a complete specification would reserve, before its first
+ * batch. */
+size_t engine_model_bytes(const struct specification *specification);
+
+/* --- the queue ---------------------------------------------------------------- */
+
+/* Hand in one batch or several of one model, all or none: they are trained in this
+ * order, and their numbers follow each other.  No batch has more rows than the
+ * first.  `acknowledged` is called when the last has its number (or, where the model
+ * is deleted meanwhile, is dropped).  ERROR_FULL with *retry_after_seconds,
+ * ERROR_TOO_LARGE for more than the queue can ever hold, ERROR_MEMORY when the
+ * scratch to train them does not fit, ERROR_GONE, ERROR_CLOSED: then nothing is
+ * called. */
+enum error_code engine_submit_batches(struct engine *engine, struct entry *const *batches,
+                                      size_t count, struct completion *acknowledged,
+                                      double *retry_after_seconds, struct error *error);
+
+/* Hand in changed settings (ENTRY_SETTINGS) or a reset to the seed in them
+ * (ENTRY_RESET).  `specification` is `base`'s with the changes, complete; its class
+ * weights are taken over when this succeeds.  `*entry` is referenced for the
+ * caller.  ERROR_EXISTS when `base` is not the model's newest any more: build the
+ * change again on the newest.  Else as engine_submit_batches. */
+enum error_code engine_change_settings(struct engine *engine, struct model *model,
+                                       enum entry_kind kind, const struct settings *base,
+                                       struct specification *specification,
+                                       struct completion *acknowledged, struct entry **entry,
+                                       double *retry_after_seconds, struct error *error);
+
+/* --- queries ------------------------------------------------------------------ */
+
+/* Ask a query; `completion` is called when query->error or its answer stands.
+ * ERROR_GONE, ERROR_CLOSED: then nothing is called. */
+enum error_code engine_ask(struct engine *engine, struct query *query,
+                           struct completion *completion, struct error *error);
+
+/* --- looking ------------------------------------------------------------------ */
+
+struct engine_figures {
+    size_t workers, models, backlog;
+    size_t memory_bytes_max, memory_bytes_reserved;
+    size_t queue_max, backlog_max;
+    uint64_t tiles_helped; /* of large batches, by workers other than the trainer's */
+    double uptime_seconds;
+};
+
+struct engine_figures engine_look(struct engine *engine);
+
+#endif

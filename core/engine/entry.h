@@ -1,0 +1,79 @@
+/* An entry of a model's queue: one thing that decides its weights.
+ *
+ * Batches, changed settings, resets and the taking of a copy have one queue, so
+ * that they take effect in the order in which they were acknowledged.  An entry
+ * is submitted, acknowledged by the writer (a batch gets its number then), queued,
+ * and finished by the trainer.
+ *
+ * References are counted: the queue has one, the call that posted it another.
+ * Everything but the count is written before the entry is submitted or under its
+ * model's lock.  Examples are read without the lock by the one worker that trains
+ * them. */
+#ifndef MLPD_CORE_ENGINE_ENTRY_H
+#define MLPD_CORE_ENGINE_ENTRY_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "core/engine/completion.h"
+#include "core/engine/examples.h"
+#include "core/engine/history.h"
+#include "core/engine/settings.h"
+
+struct model;
+
+enum entry_kind {
+    ENTRY_BATCH,
+    ENTRY_SETTINGS, /* from here on these settings are in force */
+    ENTRY_RESET,    /* fresh weights, step 0, from the seed of these settings */
+    ENTRY_CLONE     /* the target becomes a copy of what stands at this place */
+};
+
+struct entry {
+    atomic_uint references;
+    enum entry_kind kind;
+    struct model *model; /* referenced */
+    enum entry_state state;
+    struct completion *acknowledged; /* to be called once it has its place */
+    double queued_at;                /* monotonic seconds */
+    struct entry *next;              /* in a queue: the writer's, then the model's */
+
+    /* ENTRY_BATCH */
+    struct example_set *set; /* referenced; given up when the batch is over */
+    size_t first_row;        /* of the batch's rows in the set */
+    uint32_t example_count;
+    uint64_t number;           /* 0 until acknowledged */
+    struct history_row result; /* once finished; of other kinds only `step` */
+
+    /* ENTRY_SETTINGS, ENTRY_RESET; of ENTRY_CLONE those that the target was made of */
+    struct settings *settings; /* referenced */
+    float *first;              /* a slot that these settings need and the former did not */
+    size_t first_bytes;        /* what it has in the ledger */
+
+    /* ENTRY_CLONE */
+    struct model *target; /* referenced; nobody can find it yet */
+};
+
+/* An entry without contents; takes a reference to the model.  NULL when there is
+ * no memory. */
+struct entry *entry_create(struct model *model, enum entry_kind kind);
+
+/* A batch of these examples, which are empty afterwards. */
+struct entry *entry_create_batch(struct model *model, struct examples *examples);
+
+/* A batch of `rows` rows of a set, from `first_row` on. */
+struct entry *entry_create_batch_of(struct model *model, struct example_set *set, size_t first_row,
+                                    size_t rows);
+
+struct entry *entry_reference(struct entry *entry);
+void entry_release(struct entry *entry);
+
+/* A first-in first-out list of entries, guarded by its owner's lock. */
+struct entry_queue {
+    struct entry *first, *last;
+};
+
+void entry_queue_push(struct entry_queue *queue, struct entry *entry);
+struct entry *entry_queue_pop(struct entry_queue *queue); /* NULL when empty */
+
+#endif

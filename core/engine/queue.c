@@ -1,0 +1,208 @@
+/* A model's queue; see queue.h. */
+#include "core/engine/queue.h"
+
+#include <math.h>
+
+#include "core/engine/clock.h"
+#include "core/engine/registry.h"
+
+enum error_code queue_admit(struct model *model, size_t count, double *retry_after_seconds,
+                            struct error *error) {
+    enum error_code code = ERROR_NONE;
+    pthread_mutex_lock(&model->lock);
+    if (model->deleted) {
+        code = model_gone(model, error);
+    } else if (count > model->queue_max) {
+        code = error_set(error, ERROR_TOO_LARGE, NULL,
+                         "%zu batches in one request; --max-queue allows %zu", count,
+                         model->queue_max);
+    } else if (model->pending + count > model->queue_max ||
+               model->unfinished + count > 2 * model->queue_max) {
+        /* When a tenth of the queue is through: not every client at the first place. */
+        *retry_after_seconds = model->entry_seconds * (double)model->pending / 10;
+        code =
+            error_set(error, ERROR_FULL, NULL, "%zu batches wait already; --max-queue allows %zu",
+                      model->pending, model->queue_max);
+    } else {
+        code = history_reserve(&model->history, model->unfinished + count, error);
+    }
+    if (code == ERROR_NONE) {
+        code = backlog_add(model->backlog, count, retry_after_seconds, error);
+    }
+    if (code == ERROR_NONE) {
+        model->pending += count;
+        model->unfinished += count;
+    }
+    pthread_mutex_unlock(&model->lock);
+    return code;
+}
+
+void queue_withdraw(struct model *model, size_t count) {
+    pthread_mutex_lock(&model->lock);
+    model->pending -= count;
+    model->unfinished -= count;
+    pthread_mutex_unlock(&model->lock);
+    backlog_remove(model->backlog, count);
+}
+
+struct completion *queue_acknowledge(struct entry *entry, bool *queued) {
+    struct model *model = entry->model;
+    pthread_mutex_lock(&model->lock);
+    if (entry->kind == ENTRY_BATCH) {
+        entry->number = ++model->last_number;
+    }
+    entry->state = ENTRY_QUEUED;
+    entry->queued_at = clock_monotonic_seconds();
+    struct completion *acknowledged = entry->acknowledged;
+    entry->acknowledged = NULL;
+    *queued = !model->deleted;
+    if (*queued) {
+        entry_queue_push(&model->entries, entry_reference(entry));
+    }
+    pthread_mutex_unlock(&model->lock);
+    return acknowledged;
+}
+
+struct entry *queue_next(struct model *model) {
+    pthread_mutex_lock(&model->lock);
+    struct entry *entry = entry_queue_pop(&model->entries);
+    model->training = entry != NULL;
+    pthread_mutex_unlock(&model->lock);
+    return entry;
+}
+
+bool queue_end_turn(struct model *model) {
+    pthread_mutex_lock(&model->lock);
+    model->training = false;
+    const bool more = model->entries.first != NULL;
+    pthread_mutex_unlock(&model->lock);
+    return more;
+}
+
+/* How long the queue takes for an entry while it is not empty, with all that
+ * competes for the workers in it. */
+static void measure_pace(struct model *model, const struct entry *entry) {
+    const double now = clock_monotonic_seconds();
+    const double seconds = now - fmax(model->last_finish, entry->queued_at);
+    model->entry_seconds =
+        model->entry_seconds > 0 ? 0.9 * model->entry_seconds + 0.1 * seconds : seconds;
+    model->last_finish = now;
+}
+
+void queue_finish(struct model *model, struct entry *entry, const struct history_row *result) {
+    pthread_mutex_lock(&model->lock);
+    const bool counted = entry->state != ENTRY_CANCELLED; /* else it was counted out then */
+    entry->result = *result;
+    entry->state = result->state;
+    if (entry->kind == ENTRY_BATCH) {
+        history_add(&model->history, result);
+    }
+    model->pending -= counted;
+    model->unfinished--;
+    if (counted) {
+        measure_pace(model, entry);
+    }
+    struct waiter *satisfied = waiters_take_satisfied(model);
+    pthread_mutex_unlock(&model->lock);
+    example_set_release(entry->set);
+    entry->set = NULL;
+    waiters_complete(satisfied);
+    entry_release(entry);
+    if (counted) {
+        backlog_remove(model->backlog, 1);
+    }
+}
+
+/* With the lock held. */
+static struct history_row row_without_training(const struct model *model, const struct entry *entry,
+                                               enum entry_state state) {
+    return (struct history_row){
+        .batch = entry->number,
+        .step = model->weights.versions[model->weights.published].step,
+        .loss = NAN,
+        .accuracy = NAN,
+        .time = clock_wall_seconds(),
+        .examples = entry->example_count,
+        .state = state,
+    };
+}
+
+void queue_drop(struct model *model, struct entry *entry) {
+    pthread_mutex_lock(&model->lock);
+    const bool cancelled = entry->state == ENTRY_CANCELLED;
+    const struct history_row row =
+        row_without_training(model, entry, cancelled ? ENTRY_CANCELLED : ENTRY_DROPPED);
+    pthread_mutex_unlock(&model->lock);
+    if (entry->kind == ENTRY_CLONE) {
+        registry_remove(entry->target); /* it will never be ready */
+    }
+    queue_finish(model, entry, &row);
+}
+
+struct history_row queue_look(struct entry *entry) {
+    pthread_mutex_lock(&entry->model->lock);
+    const bool trained = entry->state == ENTRY_DONE || entry->state == ENTRY_DIVERGED;
+    const struct history_row row =
+        trained ? entry->result : row_without_training(entry->model, entry, entry->state);
+    pthread_mutex_unlock(&entry->model->lock);
+    return row;
+}
+
+/* With the lock held: the queued entry of that batch, or NULL. */
+static const struct entry *find_queued(const struct model *model, uint64_t number) {
+    const struct entry *entry = model->entries.first;
+    while (entry != NULL && entry->number != number) {
+        entry = entry->next;
+    }
+    return entry;
+}
+
+enum error_code queue_find_batch(struct model *model, uint64_t number, struct history_row *row,
+                                 struct error *error) {
+    enum error_code code = ERROR_NONE;
+    pthread_mutex_lock(&model->lock);
+    const struct history *history = &model->history;
+    const size_t i = number > 0 ? history_after(history, number - 1) : history->count;
+    if (number < 1 || number > model->last_number) {
+        code = error_set(error, ERROR_NOT_FOUND, NULL,
+                         "no batch %llu: the newest of this model is %llu",
+                         (unsigned long long)number, (unsigned long long)model->last_number);
+    } else if (i == history->count) {
+        /* Not finished: queued, or in its turn. */
+        static const struct entry in_its_turn = {.state = ENTRY_QUEUED};
+        const struct entry *queued = find_queued(model, number);
+        const struct entry *entry = queued != NULL ? queued : &in_its_turn;
+        *row = row_without_training(model, entry, entry->state);
+        row->batch = number;
+    } else if (history_at(history, i)->batch == number) {
+        *row = *history_at(history, i);
+    } else {
+        code = error_set(error, ERROR_GONE, NULL,
+                         "batch %llu is older than the %d that are kept; see /v1/models/%s/loss",
+                         (unsigned long long)number, HISTORY_ROWS_MAX, model->name);
+    }
+    pthread_mutex_unlock(&model->lock);
+    return code;
+}
+
+size_t queue_cancel(struct model *model, uint64_t first, uint64_t last) {
+    size_t cancelled = 0;
+    pthread_mutex_lock(&model->lock);
+    for (struct entry *entry = model->entries.first; entry != NULL; entry = entry->next) {
+        if (entry->kind == ENTRY_BATCH && entry->state == ENTRY_QUEUED && entry->number >= first &&
+            entry->number <= last) {
+            /* Its place in the queue stays, so that its row comes in order; its
+             * memory goes at once. */
+            entry->state = ENTRY_CANCELLED;
+            example_set_release(entry->set);
+            entry->set = NULL;
+            cancelled++;
+        }
+    }
+    model->pending -= cancelled;
+    struct waiter *satisfied = waiters_take_satisfied(model);
+    pthread_mutex_unlock(&model->lock);
+    waiters_complete(satisfied);
+    backlog_remove(model->backlog, cancelled);
+    return cancelled;
+}

@@ -1,0 +1,56 @@
+/* A model's queue: admitting, acknowledging, finishing and taking back what
+ * decides its weights.
+ *
+ *   admitted (a call) → acknowledged and queued (the writer) → in its turn (the
+ *   trainer) → finished
+ *
+ * Every function takes the model's lock itself; any thread may call, except where
+ * one is named. */
+#ifndef MLPD_CORE_ENGINE_QUEUE_H
+#define MLPD_CORE_ENGINE_QUEUE_H
+
+#include "core/engine/model.h"
+
+/* Count entries in before they go to the writer, all or none.  ERROR_FULL (with in
+ * *retry_after_seconds when there may be a place), ERROR_TOO_LARGE when there never
+ * can be, ERROR_GONE or ERROR_MEMORY. */
+enum error_code queue_admit(struct model *model, size_t count, double *retry_after_seconds,
+                            struct error *error);
+
+/* Count admitted entries out again that will not be submitted. */
+void queue_withdraw(struct model *model, size_t count);
+
+/* The writer: give an admitted entry its place (a batch its number).  Returns the
+ * completion to be called, or NULL; `*queued` says whether a worker is wanted, or
+ * the entry is to be dropped. */
+struct completion *queue_acknowledge(struct entry *entry, bool *queued);
+
+/* The trainer: the next entry, which is in its turn from now on; NULL (and
+ * `training` ends) when there is none. */
+struct entry *queue_next(struct model *model);
+
+/* The trainer's turn is over: `training` ends.  True when entries are left. */
+bool queue_end_turn(struct model *model);
+
+/* An entry is over: add a batch's row, complete who waits.  Releases the queue's
+ * reference. */
+void queue_finish(struct model *model, struct entry *entry, const struct history_row *result);
+
+/* An entry whose turn does not come: finish it as cancelled where it was, else as
+ * dropped. */
+void queue_drop(struct model *model, struct entry *entry);
+
+/* What an entry is now, as a history row whose `batch` is 0 while it has no
+ * number. */
+struct history_row queue_look(struct entry *entry);
+
+/* The same for a batch by its number.  ERROR_NOT_FOUND for a number not given yet,
+ * ERROR_GONE for one that the history has forgotten. */
+enum error_code queue_find_batch(struct model *model, uint64_t number, struct history_row *row,
+                                 struct error *error);
+
+/* Take back the queued batches from number `first` to `last`.  Their rows enter
+ * the history in the order of the queue.  Returns how many. */
+size_t queue_cancel(struct model *model, uint64_t first, uint64_t last);
+
+#endif

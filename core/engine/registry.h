@@ -1,0 +1,47 @@
+/* The registry: name to model.
+ *
+ * A sorted array of pointers under a read-write lock: a look-up is a binary
+ * search, a listing a walk.  It holds one reference to each model in it. */
+#ifndef MLPD_CORE_ENGINE_REGISTRY_H
+#define MLPD_CORE_ENGINE_REGISTRY_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/error.h"
+#include "core/engine/model.h"
+
+struct registry {
+    pthread_rwlock_t lock; /* guards what follows; taken before any model's lock */
+    struct model **models; /* by name */
+    size_t count, capacity;
+};
+
+bool registry_init(struct registry *registry);
+
+/* Delete every model, ready or not: what waits at it is completed, so that nothing
+ * holds it any more.  Then free the registry's memory.  No other thread is left. */
+void registry_destroy(struct registry *registry);
+
+/* Put a model in under its name, and reference it.  ERROR_EXISTS, ERROR_MEMORY. */
+enum error_code registry_add(struct registry *registry, struct model *model, struct error *error);
+
+/* The model of that name, referenced, once it is ready.  ERROR_NOT_FOUND. */
+enum error_code registry_find(struct registry *registry, const char *name, struct model **model,
+                              struct error *error);
+
+/* Take a model out of the registry it is in, which gives up its reference.  False
+ * when it was taken out already. */
+bool registry_remove(struct model *model);
+
+/* Up to `limit` ready models whose names come after `after` ("" for all), each
+ * referenced, in the order of their names; returns how many.  `*more` says
+ * whether others follow. */
+size_t registry_list(struct registry *registry, const char *after, size_t limit,
+                     struct model **models, bool *more);
+
+/* How many models there are. */
+size_t registry_count(struct registry *registry);
+
+#endif

@@ -1,0 +1,320 @@
+/* The scheduler and its workers; see scheduler.h. */
+#include "core/engine/scheduler.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core/base/checked.h"
+#include "core/base/memory.h"
+#include "core/maths/numerics.h"
+
+/* Below the HTTP threads, which do little and should do it at once. */
+#define WORKER_NICE 5
+
+/* Less is not worth returning to the system. */
+#define RETURN_BYTES_MIN ((size_t)16 << 20)
+
+void scheduler_list(struct scheduler *scheduler, struct model *model, enum turn turn) {
+    pthread_mutex_lock(&scheduler->lock);
+    if (!model->listed[turn] && !scheduler->stop) {
+        model->listed[turn] = true;
+        model->next[turn] = NULL;
+        model_reference(model);
+        if (scheduler->lists[turn].last == NULL) {
+            scheduler->lists[turn].first = model;
+        } else {
+            scheduler->lists[turn].last->next[turn] = model;
+        }
+        scheduler->lists[turn].last = model;
+        atomic_fetch_add_explicit(&scheduler->listed[turn], 1, memory_order_relaxed);
+        pthread_cond_signal(&scheduler->work);
+    }
+    pthread_mutex_unlock(&scheduler->lock);
+}
+
+/* With the lock held: the head of a list, whose reference the caller gets, or
+ * NULL. */
+static struct model *take(struct scheduler *scheduler, enum turn turn) {
+    struct model *model = scheduler->lists[turn].first;
+    if (model == NULL) {
+        return NULL;
+    }
+    scheduler->lists[turn].first = model->next[turn];
+    if (scheduler->lists[turn].first == NULL) {
+        scheduler->lists[turn].last = NULL;
+    }
+    model->listed[turn] = false;
+    atomic_fetch_sub_explicit(&scheduler->listed[turn], 1, memory_order_relaxed);
+    return model;
+}
+
+/* With the lock held: the worker's next turn, or NULL when there is no work. */
+static struct model *take_next(struct worker *worker, enum turn *turn) {
+    struct scheduler *scheduler = worker->scheduler;
+    const enum turn other =
+        worker->last_long_turn == TURN_TRAINING ? TURN_ANSWERING : TURN_TRAINING;
+    enum turn order[TURN_COUNT] = {TURN_PREDICTING, other, worker->last_long_turn};
+    if (worker->predicting_in_a_row >= PREDICTING_IN_A_ROW) {
+        order[0] = other;
+        order[1] = worker->last_long_turn;
+        order[2] = TURN_PREDICTING;
+    }
+    for (size_t i = 0; i < TURN_COUNT; i++) {
+        struct model *model = take(scheduler, order[i]);
+        if (model != NULL) {
+            *turn = order[i];
+            if (order[i] == TURN_PREDICTING) {
+                worker->predicting_in_a_row++;
+            } else {
+                worker->predicting_in_a_row = 0;
+                worker->last_long_turn = order[i];
+            }
+            return model;
+        }
+    }
+    return NULL;
+}
+
+/* --- teams ------------------------------------------------------------------------ */
+
+static bool is_listed(struct scheduler *scheduler, enum turn turn) {
+    return atomic_load_explicit(&scheduler->listed[turn], memory_order_relaxed) > 0;
+}
+
+void scheduler_serve_predictions(struct worker *worker) {
+    struct scheduler *scheduler = worker->scheduler;
+    if (!is_listed(scheduler, TURN_PREDICTING)) {
+        return;
+    }
+    pthread_mutex_lock(&scheduler->lock);
+    struct model *model = take(scheduler, TURN_PREDICTING);
+    pthread_mutex_unlock(&scheduler->lock);
+    if (model != NULL) {
+        scheduler->turns[TURN_PREDICTING](worker, model);
+        model_release(model);
+    }
+}
+
+static void serve_between_tiles(void *worker) {
+    scheduler_serve_predictions(worker);
+}
+
+static void wake_idle(void *context) {
+    struct scheduler *scheduler = ((struct worker *)context)->scheduler;
+    if (atomic_load_explicit(&scheduler->idle, memory_order_relaxed) > 0) {
+        pthread_mutex_lock(&scheduler->lock);
+        pthread_cond_broadcast(&scheduler->work);
+        pthread_mutex_unlock(&scheduler->lock);
+    }
+}
+
+static bool turn_is_listed(void *context) {
+    struct scheduler *scheduler = ((struct worker *)context)->scheduler;
+    return is_listed(scheduler, TURN_TRAINING) || is_listed(scheduler, TURN_ANSWERING);
+}
+
+static struct team_hooks hooks_of(struct worker *worker) {
+    return (struct team_hooks){serve_between_tiles, wake_idle, turn_is_listed, worker};
+}
+
+void scheduler_run_shared(struct worker *worker, struct pass *pass) {
+    struct scheduler *scheduler = worker->scheduler;
+    const struct team_hooks hooks = hooks_of(worker);
+    struct team team;
+    team_init(&team, pass);
+    pthread_mutex_lock(&scheduler->lock);
+    team.next_offer = scheduler->offers;
+    scheduler->offers = &team;
+    pthread_mutex_unlock(&scheduler->lock);
+
+    const size_t helped = team_run(&team, &hooks);
+
+    pthread_mutex_lock(&scheduler->lock);
+    struct team **link = &scheduler->offers;
+    while (*link != &team) {
+        link = &(*link)->next_offer;
+    }
+    *link = team.next_offer;
+    pthread_mutex_unlock(&scheduler->lock);
+    team_wait_for_helpers(&team);
+    team_destroy(&team);
+    atomic_fetch_add_explicit(&scheduler->tiles_helped, helped, memory_order_relaxed);
+}
+
+/* With the lock held: join a team that has tiles to take, or NULL. */
+static struct team *join_team(struct scheduler *scheduler) {
+    struct team *team = scheduler->offers;
+    while (team != NULL && !team_has_tiles(team)) {
+        team = team->next_offer;
+    }
+    if (team != NULL) {
+        team_join(team);
+    }
+    return team;
+}
+
+/* --- workers ---------------------------------------------------------------------- */
+
+/* Where much was given back, resident memory should follow the ledger down.  A
+ * worker does it after a turn: predictions can go to the others meanwhile. */
+static void return_memory(struct ledger *ledger) {
+    const size_t share = ledger->limit_bytes / 20;
+    if (ledger_fell(ledger, size_max(share, RETURN_BYTES_MIN))) {
+        memory_return();
+    }
+}
+
+/* With the lock held, which is given up meanwhile: one turn, or some tiles of
+ * someone else's; false when there is nothing to do. */
+static bool work_once(struct worker *worker) {
+    struct scheduler *scheduler = worker->scheduler;
+    enum turn turn;
+    struct model *model = take_next(worker, &turn);
+    struct team *team = model == NULL ? join_team(scheduler) : NULL;
+    if (model == NULL && team == NULL) {
+        return false;
+    }
+    pthread_mutex_unlock(&scheduler->lock);
+    if (model != NULL) {
+        scheduler->turns[turn](worker, model);
+        model_release(model);
+        return_memory(scheduler->ledger);
+    } else {
+        const struct team_hooks hooks = hooks_of(worker);
+        team_help(team, &hooks);
+    }
+    pthread_mutex_lock(&scheduler->lock);
+    return true;
+}
+
+/* With the lock held: no batch needs the scratch that was reserved. */
+static void unreserve_training(struct scheduler *scheduler) {
+    size_t *reserved = &scheduler->scratch_reserved[TURN_TRAINING];
+    if (*reserved > SCRATCH_KEPT_BYTES && backlog_count(scheduler->backlog) == 0) {
+        ledger_release(scheduler->ledger,
+                       (*reserved - SCRATCH_KEPT_BYTES) * scheduler->worker_count);
+        *reserved = SCRATCH_KEPT_BYTES;
+        pthread_cond_broadcast(&scheduler->work); /* others that are idle have some too */
+    }
+}
+
+/* With the lock held, which is given up meanwhile; an idle worker holds no more than
+ * is reserved.  True when there was something to give back. */
+static bool give_scratch_back(struct worker *worker) {
+    struct scheduler *scheduler = worker->scheduler;
+    struct scratch *scratch = &worker->scratch[TURN_TRAINING];
+    unreserve_training(scheduler);
+    if (scratch->bytes <=
+        size_max(scheduler->scratch_reserved[TURN_TRAINING], SCRATCH_KEPT_BYTES)) {
+        return false;
+    }
+    void *block = scratch->block;
+    *scratch = (struct scratch){0};
+    pthread_mutex_unlock(&scheduler->lock);
+    memory_free(block);
+    pthread_mutex_lock(&scheduler->lock);
+    return true;
+}
+
+static void *worker_main(void *argument) {
+    struct worker *worker = argument;
+    struct scheduler *scheduler = worker->scheduler;
+    numerics_enter_thread();
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), WORKER_NICE);
+
+    pthread_mutex_lock(&scheduler->lock);
+    while (!scheduler->stop) {
+        if (!work_once(worker) && !give_scratch_back(worker)) {
+            atomic_fetch_add_explicit(&scheduler->idle, 1, memory_order_relaxed);
+            pthread_cond_wait(&scheduler->work, &scheduler->lock);
+            atomic_fetch_sub_explicit(&scheduler->idle, 1, memory_order_relaxed);
+        }
+    }
+    pthread_mutex_unlock(&scheduler->lock);
+    return NULL;
+}
+
+enum error_code scheduler_reserve_scratch(struct scheduler *scheduler, enum turn turn, size_t bytes,
+                                          struct error *error) {
+    enum error_code code = ERROR_NONE;
+    pthread_mutex_lock(&scheduler->lock);
+    const size_t reserved = scheduler->scratch_reserved[turn];
+    if (bytes > reserved) {
+        size_t more;
+        if (__builtin_mul_overflow(bytes - reserved, scheduler->worker_count, &more)) {
+            code = error_set(error, ERROR_MEMORY, NULL, "scratch beyond the address space");
+        } else {
+            code = ledger_reserve(scheduler->ledger, more, "the workers' scratch for this request",
+                                  error);
+        }
+        if (code == ERROR_NONE) {
+            scheduler->scratch_reserved[turn] = bytes;
+        }
+    }
+    pthread_mutex_unlock(&scheduler->lock);
+    return code;
+}
+
+void *worker_scratch(struct worker *worker, enum turn turn, size_t bytes) {
+    struct scratch *scratch = &worker->scratch[turn];
+    while (scratch->bytes < bytes) {
+        memory_free(scratch->block);
+        scratch->block = memory_allocate(bytes, 1);
+        scratch->bytes = scratch->block != NULL ? bytes : 0;
+        if (scratch->block == NULL) {
+            usleep(10000);
+        }
+    }
+    return scratch->block;
+}
+
+enum error_code scheduler_start(struct scheduler *scheduler, size_t worker_count,
+                                turn_function *const turns[TURN_COUNT], struct ledger *ledger,
+                                struct backlog *backlog, struct error *error) {
+    *scheduler = (struct scheduler){.ledger = ledger, .backlog = backlog};
+    pthread_mutex_init(&scheduler->lock, NULL);
+    pthread_cond_init(&scheduler->work, NULL);
+    for (size_t turn = 0; turn < TURN_COUNT; turn++) {
+        scheduler->turns[turn] = turns[turn];
+    }
+    scheduler->workers = memory_allocate_zero(worker_count, sizeof *scheduler->workers);
+    if (scheduler->workers == NULL) {
+        scheduler_stop(scheduler);
+        return error_set(error, ERROR_MEMORY, NULL, "no memory for %zu workers", worker_count);
+    }
+    for (; scheduler->worker_count < worker_count; scheduler->worker_count++) {
+        struct worker *worker = &scheduler->workers[scheduler->worker_count];
+        worker->scheduler = scheduler;
+        worker->last_long_turn = TURN_ANSWERING;
+        if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
+            scheduler_stop(scheduler);
+            return error_set(error, ERROR_INTERNAL, NULL, "the system starts no thread more");
+        }
+    }
+    return ERROR_NONE;
+}
+
+void scheduler_stop(struct scheduler *scheduler) {
+    pthread_mutex_lock(&scheduler->lock);
+    scheduler->stop = true;
+    pthread_cond_broadcast(&scheduler->work);
+    pthread_mutex_unlock(&scheduler->lock);
+    for (size_t i = 0; i < scheduler->worker_count; i++) {
+        struct worker *worker = &scheduler->workers[i];
+        pthread_join(worker->thread, NULL);
+        for (size_t turn = 0; turn < TURN_COUNT; turn++) {
+            memory_free(worker->scratch[turn].block);
+        }
+    }
+    for (size_t turn = 0; turn < TURN_COUNT; turn++) {
+        struct model *model;
+        while ((model = take(scheduler, (enum turn)turn)) != NULL) {
+            model_release(model);
+        }
+        ledger_release(scheduler->ledger,
+                       scheduler->scratch_reserved[turn] * scheduler->worker_count);
+    }
+    memory_free(scheduler->workers);
+    pthread_cond_destroy(&scheduler->work);
+    pthread_mutex_destroy(&scheduler->lock);
+}

@@ -1,0 +1,239 @@
+/* Training turns; see trainer.h. */
+#include "core/engine/trainer.h"
+
+#include <math.h>
+
+#include "core/base/checked.h"
+#include "core/engine/clock.h"
+#include "core/engine/queue.h"
+#include "core/maths/pass.h"
+
+#define LOOK_NANOSECONDS 500000
+
+/* Wait until a reader has left, or for half a millisecond; with the lock held. */
+static void wait_for_reader(struct model *model) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += LOOK_NANOSECONDS;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(&model->readers_left, &model->lock, &until);
+}
+
+/* The version to write, once nobody reads it.  Readers are predicting turns of
+ * other workers, and copies for long queries, which take their time; meanwhile
+ * this worker lets predictions in too. */
+static struct weights *wait_for_spare(struct worker *worker, struct model *model) {
+    pthread_mutex_lock(&model->lock);
+    struct weights *spare = weights_spare(&model->weights);
+    while (spare->readers > 0) {
+        wait_for_reader(model);
+        pthread_mutex_unlock(&model->lock);
+        scheduler_serve_predictions(worker);
+        pthread_mutex_lock(&model->lock);
+    }
+    pthread_mutex_unlock(&model->lock);
+    return spare;
+}
+
+static void publish(struct model *model, struct weights *spare, uint64_t step, uint64_t examples) {
+    pthread_mutex_lock(&model->lock);
+    spare->step = step;
+    weights_publish_spare(&model->weights);
+    model->examples = examples;
+    model->updated_at = clock_wall_seconds();
+    pthread_mutex_unlock(&model->lock);
+}
+
+/* --- batches --------------------------------------------------------------------- */
+
+static double batch_work(const struct model *model, const struct entry *entry) {
+    /* Forward once, backward about twice that; and something for the batch itself. */
+    return 3.0 * (double)network_forward_work(&model->network) * (double)entry->example_count +
+           10000;
+}
+
+static void run_alone(struct worker *worker, struct pass *pass) {
+    size_t phase = 0;
+    do {
+        const size_t tiles = pass_phase_tiles(pass, phase);
+        for (size_t tile = 0; tile < tiles; tile++) {
+            pass_run_tile(pass, phase, tile);
+            scheduler_serve_predictions(worker);
+        }
+    } while (pass_end_phase(pass, phase++));
+}
+
+static void train_batch(struct worker *worker, struct model *model, struct entry *entry) {
+    const struct network *network = &model->network;
+    const struct specification *specification = &model->training_settings->specification;
+    struct weights *spare = wait_for_spare(worker, model);
+    /* Only the trainer publishes, so the published version cannot change here. */
+    struct weights *published = weights_published(&model->weights);
+    const struct pass_batch examples =
+        examples_as_batch(&entry->set->examples, entry->first_row, entry->example_count);
+    const struct pass_settings settings = {
+        .optimizer = &specification->optimizer,
+        .class_weights = specification->class_weights,
+        .output_delta = specification->output_delta,
+        .seed = specification->seed,
+    };
+    const struct pass_state state = {
+        .step = published->step,
+        .from = published->parameters,
+        .into = spare->parameters,
+        .standardizer_from = network->standardize ? &published->standardizer : NULL,
+        .standardizer_into = network->standardize ? &spare->standardizer : NULL,
+        .first = model->first,
+        .second = model->second,
+    };
+    struct pass pass;
+    pass_begin(&pass, network, &examples, &settings, &state,
+               worker_scratch(worker, TURN_TRAINING, pass_scratch_bytes(network, examples.rows)));
+    if (batch_work(model, entry) < SHARED_WORK) {
+        run_alone(worker, &pass);
+    } else {
+        scheduler_run_shared(worker, &pass);
+    }
+    const bool diverged = pass.result.diverged;
+    const struct history_row row = {
+        .batch = entry->number,
+        .step = state.step + (diverged ? 0 : 1),
+        .loss = diverged ? NAN : pass.result.loss,
+        .accuracy = diverged ? NAN : pass.result.accuracy,
+        .time = clock_wall_seconds(),
+        .examples = entry->example_count,
+        .state = diverged ? ENTRY_DIVERGED : ENTRY_DONE,
+    };
+    if (!diverged) {
+        publish(model, spare, row.step, model->examples + entry->example_count);
+    }
+    queue_finish(model, entry, &row);
+}
+
+/* --- other entries ------------------------------------------------------------------ */
+
+static void finish_change(struct model *model, struct entry *entry) {
+    const struct history_row row = {.step = weights_published(&model->weights)->step,
+                                    .time = clock_wall_seconds(),
+                                    .state = ENTRY_DONE};
+    queue_finish(model, entry, &row);
+}
+
+static void serve_predictions(void *worker) {
+    scheduler_serve_predictions(worker);
+}
+
+static void put_in_force(struct worker *worker, struct model *model, struct entry *entry) {
+    settings_release(model->training_settings);
+    model->training_settings = settings_reference(entry->settings);
+    if (entry->first != NULL) {
+        weights_fill(entry->first, model->network.parameter_floats, 0,
+                     (struct pause){serve_predictions, worker});
+        /* A slot that former settings left stands until now; it goes with the entry,
+         * and what the ledger has for one of the two with it. */
+        float *former = model->first;
+        model->first = entry->first;
+        entry->first = former;
+        if (former == NULL) {
+            model->first_bytes = entry->first_bytes;
+            entry->first_bytes = 0;
+        }
+    }
+}
+
+static void fill_slot(const struct model *model, float *slot, struct pause pause) {
+    if (slot != NULL) {
+        weights_fill(slot, model->network.parameter_floats,
+                     optimizer_initial_slot(&model->training_settings->specification.optimizer),
+                     pause);
+    }
+}
+
+/* Fresh weights, as the model had when it was made with this seed. */
+static void reset(struct worker *worker, struct model *model, struct entry *entry) {
+    put_in_force(worker, model, entry);
+    struct weights *spare = wait_for_spare(worker, model);
+    const struct pause pause = {serve_predictions, worker};
+    weights_clear(spare, &model->network, pause);
+    network_initialize(&model->network, &model->training_settings->specification, spare->parameters,
+                       pause);
+    fill_slot(model, model->first, pause);
+    fill_slot(model, model->second, pause);
+    publish(model, spare, 0, 0);
+    finish_change(model, entry);
+}
+
+/* The target, which nobody can find yet, becomes what the model is at this place. */
+static void copy_to_target(struct worker *worker, struct model *model, struct entry *entry) {
+    const struct pause pause = {serve_predictions, worker};
+    struct model *target = entry->target;
+    if (model->training_settings->revision != entry->settings->revision) {
+        queue_drop(model, entry); /* the target was made for other settings */
+        return;
+    }
+    const size_t bytes = model->network.parameter_floats * sizeof(float);
+    weights_copy(weights_published(&target->weights), weights_published(&model->weights),
+                 &model->network, pause);
+    /* A slot of former settings may stand in the model; the target has none then. */
+    if (model->first != NULL && target->first != NULL) {
+        weights_copy_bytes(target->first, model->first, bytes, pause);
+    }
+    if (model->second != NULL && target->second != NULL) {
+        weights_copy_bytes(target->second, model->second, bytes, pause);
+    }
+    target->network.block_rows = model->network.block_rows;
+    pthread_mutex_lock(&target->lock);
+    target->examples = model->examples;
+    target->ready = true;
+    pthread_mutex_unlock(&target->lock);
+    finish_change(model, entry);
+}
+
+/* Returns about how much work it was. */
+static double finish_entry(struct worker *worker, struct model *model, struct entry *entry) {
+    const double change_work = 4.0 * (double)model->network.parameter_floats;
+    if (entry->state == ENTRY_CANCELLED) {
+        queue_drop(model, entry);
+        return 1000;
+    }
+    switch (entry->kind) {
+    case ENTRY_BATCH: {
+        const double work = batch_work(model, entry);
+        train_batch(worker, model, entry);
+        return work;
+    }
+    case ENTRY_SETTINGS:
+        put_in_force(worker, model, entry);
+        finish_change(model, entry);
+        break;
+    case ENTRY_RESET:
+        reset(worker, model, entry);
+        break;
+    case ENTRY_CLONE:
+        copy_to_target(worker, model, entry);
+        break;
+    }
+    return change_work;
+}
+
+void trainer_turn(struct worker *worker, struct model *model) {
+    pthread_mutex_lock(&model->lock);
+    const bool taken = model->training;
+    model->training = true;
+    pthread_mutex_unlock(&model->lock);
+    if (taken) {
+        return; /* the worker that is at it lists the model again when it must */
+    }
+    double work = 0;
+    while (work < TRAINING_TURN_WORK) {
+        struct entry *entry = queue_next(model);
+        if (entry == NULL) {
+            return;
+        }
+        work += finish_entry(worker, model, entry);
+    }
+    if (queue_end_turn(model)) {
+        scheduler_list(worker->scheduler, model, TURN_TRAINING);
+    }
+}

@@ -1,0 +1,409 @@
+/* One request's life; see exchange.h. */
+#include "server/exchange.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/base/checked.h"
+#include "core/base/memory.h"
+#include "core/engine/clock.h"
+#include "server/log.h"
+#include "server/reaper.h"
+
+#define STOP_POLL_SECONDS 0.005
+#define STOP_WARNING_SECONDS 5.0
+
+/* What still comes of a body whose call has its answer is dropped up to here, so
+ * that the connection can go on. */
+#define DISCARD_BYTES_MAX ((uint64_t)1 << 20)
+
+enum state { READING, WAITING, READY, EXPIRED, ANSWERED };
+
+/* Owned by the HTTP thread of its connection, except for the fields named
+ * otherwise. */
+struct exchange {
+    struct exchanges *all;
+    void *connection;
+    struct call *call;          /* NULL before begin and when refused */
+    enum call_state call_state; /* what the api said last */
+    enum refusal refusal;       /* the server's own answer, if not REFUSAL_NONE */
+    struct framing framing;
+    uint64_t body_bytes;      /* that have come */
+    uint64_t discarded_bytes; /* of them, after the call had its answer */
+    size_t piece_bytes;       /* read of the answer's present piece */
+    bool begun, answering, linger;
+
+    /* Any thread.  Only its release and acquire order what the completion's thread
+     * wrote before what the HTTP thread reads after the resume. */
+    _Atomic enum state state;
+    /* Any thread.  Transport, completion, body; the last one frees. */
+    atomic_uint references;
+    struct completion completion; /* fixed; handed to the engine by call_start */
+    struct buffer body;           /* of the answer, while it is sent */
+
+    struct watched watched; /* the reaper's while it is watched */
+
+    char target[]; /* as on the request line */
+};
+
+/* Needs no lock: what changes is atomic. */
+struct exchanges {
+    const struct api *api;
+    const struct transport *transport;
+    struct reaper *reaper;
+
+    /* Connections that are suspended or about to be, or whose resume has not yet
+     * returned.  Sequentially consistent together with `stopped`: a thread counts
+     * itself, then looks at `stopped`; exchanges_stop sets `stopped`, then looks at
+     * the count.  One of them sees the other. */
+    atomic_size_t suspended;
+    atomic_bool stopped;
+    atomic_bool draining; /* relaxed: a hint to new answers */
+    /* Requests whose body is whole and whose answer is not sent. Relaxed: polled. */
+    atomic_size_t answering;
+    atomic_size_t living; /* exchanges not yet freed; relaxed: for the check at the end */
+};
+
+static void release(struct exchange *exchange) {
+    /* Release, then acquire: what others did with the exchange is done before it is
+     * freed. */
+    if (atomic_fetch_sub_explicit(&exchange->references, 1, memory_order_acq_rel) == 1) {
+        struct exchanges *all = exchange->all;
+        buffer_free(&exchange->body);
+        memory_free(exchange);
+        atomic_fetch_sub_explicit(&all->living, 1, memory_order_release);
+    }
+}
+
+/* ---- waiting ---- */
+
+/* The one way out of WAITING.  While the connection is suspended the transport's
+ * reference stands, so the exchange lives until resume has been called; after it,
+ * it may be gone, and only `all` is touched. */
+static void end_wait(struct exchange *exchange, enum state next) {
+    struct exchanges *all = exchange->all;
+    enum state expected = WAITING;
+    if (atomic_compare_exchange_strong_explicit(&exchange->state, &expected, next,
+                                                memory_order_acq_rel, memory_order_relaxed)) {
+        all->transport->resume(exchange->connection);
+        atomic_fetch_sub(&all->suspended, 1);
+    }
+}
+
+static void complete(struct completion *completion) {
+    struct exchange *exchange =
+        (struct exchange *)((char *)completion - offsetof(struct exchange, completion));
+    end_wait(exchange, READY);
+    release(exchange);
+}
+
+static enum exchange_step answer_refusal(struct exchange *exchange, enum refusal refusal) {
+    exchange_refuse(exchange, refusal);
+    return EXCHANGE_ANSWER;
+}
+
+static enum exchange_step begin_wait(struct exchange *exchange) {
+    struct exchanges *all = exchange->all;
+    /* An expired call whose completion is outstanding (it comes in this instant, or its
+     * client has gone) cannot wait with it again.  Acquire: a completion that has come
+     * is over. */
+    if (atomic_load_explicit(&exchange->state, memory_order_relaxed) == EXPIRED &&
+        atomic_load_explicit(&exchange->references, memory_order_acquire) > 1) {
+        atomic_store_explicit(&exchange->state, ANSWERED, memory_order_relaxed);
+        return answer_refusal(exchange, REFUSAL_STOPPING);
+    }
+    atomic_fetch_add(&all->suspended, 1);
+    if (atomic_load(&all->stopped)) {
+        atomic_fetch_sub(&all->suspended, 1);
+        atomic_store_explicit(&exchange->state, ANSWERED, memory_order_relaxed);
+        return answer_refusal(exchange, REFUSAL_STOPPING);
+    }
+    exchange->watched.deadline = clock_monotonic_seconds() + call_patience_seconds(exchange->call);
+    all->transport->suspend(exchange->connection);
+    atomic_fetch_add_explicit(&exchange->references, 1, memory_order_relaxed);
+    atomic_store_explicit(&exchange->state, WAITING, memory_order_release);
+    reaper_watch(all->reaper, &exchange->watched);
+    call_start(exchange->call, &exchange->completion);
+    return EXCHANGE_WAIT;
+}
+
+static struct exchange *exchange_of(struct watched *watched) {
+    return (struct exchange *)((char *)watched - offsetof(struct exchange, watched));
+}
+
+static void expire(struct watched *watched) {
+    end_wait(exchange_of(watched), EXPIRED);
+}
+
+/* Only of one that waits is the connection certainly there: and of one that has just
+ * ceased to, because its HTTP thread has to get past reaper_forget first. */
+static int socket_of_watched(struct watched *watched) {
+    const struct exchange *exchange = exchange_of(watched);
+    return atomic_load_explicit(&exchange->state, memory_order_acquire) == WAITING
+               ? exchange->all->transport->socket(exchange->connection)
+               : -1;
+}
+
+/* ---- all of them ---- */
+
+struct exchanges *exchanges_create(const struct api *api, const struct transport *transport) {
+    struct exchanges *all = memory_allocate_zero(1, sizeof *all);
+    if (all == NULL) {
+        return NULL;
+    }
+    const struct reaper_calls calls = {
+        .expire = expire,
+        .socket = socket_of_watched,
+        .sweep = transport->sweep,
+        .sweep_context = transport->sweep_context,
+    };
+    all->api = api;
+    all->transport = transport;
+    all->reaper = reaper_create(&calls);
+    if (all->reaper == NULL) {
+        memory_free(all);
+        return NULL;
+    }
+    return all;
+}
+
+void exchanges_watch(struct exchanges *all) {
+    reaper_wake(all->reaper);
+}
+
+void exchanges_drain(struct exchanges *all) {
+    atomic_store_explicit(&all->draining, true, memory_order_relaxed);
+}
+
+static void pause_shortly(void) {
+    const struct timespec pause = {.tv_nsec = (long)(STOP_POLL_SECONDS * 1e9)};
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+}
+
+void exchanges_stop(struct exchanges *all, double grace_seconds) {
+    exchanges_drain(all);
+    atomic_store(&all->stopped, true);
+    reaper_expire_all(all->reaper);
+    /* Without bound: libmicrohttpd ends the process if a connection is suspended
+     * when it stops.  The reaper expires them all within a tick. */
+    const double start = clock_monotonic_seconds();
+    bool warned = false;
+    while (atomic_load(&all->suspended) > 0) {
+        if (!warned && clock_monotonic_seconds() - start > STOP_WARNING_SECONDS) {
+            log_warning("connections are still suspended",
+                        log_count("connections", atomic_load(&all->suspended)));
+            warned = true;
+        }
+        pause_shortly();
+    }
+    const double until = clock_monotonic_seconds() + grace_seconds;
+    while (atomic_load_explicit(&all->answering, memory_order_relaxed) > 0 &&
+           clock_monotonic_seconds() < until) {
+        pause_shortly();
+    }
+}
+
+void exchanges_destroy(struct exchanges *all) {
+    const size_t living = atomic_load_explicit(&all->living, memory_order_acquire);
+    reaper_destroy(all->reaper);
+    if (living > 0) { /* a completion that never came: a defect, and no reason to crash */
+        log_error("exchanges are left at the end", log_count("exchanges", living));
+        return;
+    }
+    memory_free(all);
+}
+
+/* ---- one of them ---- */
+
+struct exchange *exchange_create(struct exchanges *all, const char *target) {
+    const size_t bytes = strlen(target) + 1;
+    struct exchange *exchange = memory_allocate(1, sizeof *exchange + bytes);
+    if (exchange == NULL) {
+        return NULL;
+    }
+    memset(exchange, 0, sizeof *exchange);
+    exchange->all = all;
+    exchange->completion.complete = complete;
+    atomic_init(&exchange->state, READING);
+    atomic_init(&exchange->references, 1);
+    memcpy(exchange->target, target, bytes);
+    atomic_fetch_add_explicit(&all->living, 1, memory_order_relaxed);
+    return exchange;
+}
+
+const char *exchange_target(const struct exchange *exchange) {
+    return exchange->target;
+}
+
+bool exchange_has_begun(const struct exchange *exchange) {
+    return exchange->begun;
+}
+
+void exchange_refuse(struct exchange *exchange, enum refusal refusal) {
+    exchange->begun = true;
+    exchange->refusal = refusal;
+}
+
+/* Whether the rest of a body that nobody wants is worth reading to its end. */
+static bool worth_discarding(const struct exchange *exchange) {
+    if (exchange->framing.chunked) {
+        return exchange->discarded_bytes <= DISCARD_BYTES_MAX;
+    }
+    return exchange->framing.content_length - exchange->body_bytes + exchange->discarded_bytes <=
+           DISCARD_BYTES_MAX;
+}
+
+enum exchange_step exchange_begin(struct exchange *exchange, void *connection,
+                                  const struct request *request, struct framing framing) {
+    exchange->begun = true;
+    exchange->connection = connection;
+    exchange->framing = framing;
+    exchange->call = call_create(exchange->all->api);
+    if (exchange->call == NULL) {
+        return answer_refusal(exchange, REFUSAL_MEMORY);
+    }
+    exchange->call_state = call_begin(exchange->call, request);
+    if (exchange->call_state == CALL_READING) {
+        return EXCHANGE_READ;
+    }
+    /* The body, if any, is not wanted.  A client that waits for '100 Continue' has
+     * not begun to send it. */
+    const bool has_body = framing.chunked || framing.content_length > 0;
+    if (!has_body || (!framing.expects_continue && worth_discarding(exchange))) {
+        return EXCHANGE_READ;
+    }
+    return exchange->call_state == CALL_ANSWERED ? EXCHANGE_ANSWER
+                                                 : answer_refusal(exchange, REFUSAL_BODY);
+}
+
+enum exchange_step exchange_feed(struct exchange *exchange, const char *data, size_t size) {
+    exchange->body_bytes += size;
+    if (exchange->call_state == CALL_READING) {
+        if (call_feed(exchange->call, data, size)) {
+            return EXCHANGE_READ;
+        }
+        exchange->call_state = CALL_ANSWERED;
+    } else {
+        exchange->discarded_bytes += size;
+    }
+    if (worth_discarding(exchange)) {
+        return EXCHANGE_READ;
+    }
+    if (exchange->call_state == CALL_WAITING) {
+        exchange_refuse(exchange, REFUSAL_BODY);
+    }
+    return EXCHANGE_ABORT;
+}
+
+/* From here to exchange_finish the client is owed an answer. */
+static void count_answering(struct exchange *exchange) {
+    if (!exchange->answering) {
+        exchange->answering = true;
+        atomic_fetch_add_explicit(&exchange->all->answering, 1, memory_order_relaxed);
+    }
+}
+
+/* The api's next word after a wait is over. */
+static enum call_state resume_call(struct exchange *exchange, enum state state) {
+    reaper_forget(exchange->all->reaper, &exchange->watched);
+    return call_resume(exchange->call, state == EXPIRED);
+}
+
+enum exchange_step exchange_end(struct exchange *exchange) {
+    const enum state state = atomic_load_explicit(&exchange->state, memory_order_acquire);
+    if (state == WAITING) {
+        return EXCHANGE_WAIT; /* still suspended: there is nothing to do */
+    }
+    count_answering(exchange);
+    if (exchange->refusal != REFUSAL_NONE) {
+        return EXCHANGE_ANSWER;
+    }
+    if (state == READY || state == EXPIRED) {
+        exchange->call_state = resume_call(exchange, state);
+    } else if (exchange->call_state == CALL_READING) {
+        exchange->call_state = call_end(exchange->call);
+    }
+    assert(exchange->call_state != CALL_READING);
+    if (exchange->call_state == CALL_WAITING) {
+        return begin_wait(exchange);
+    }
+    atomic_store_explicit(&exchange->state, ANSWERED, memory_order_relaxed);
+    return EXCHANGE_ANSWER;
+}
+
+const struct response *exchange_response(struct exchange *exchange, enum refusal *refusal) {
+    count_answering(exchange);
+    *refusal = exchange->refusal;
+    if (exchange->refusal != REFUSAL_NONE) {
+        return NULL;
+    }
+    struct response *response = call_response(exchange->call);
+    if (response->next_piece == NULL) {
+        buffer_move(&exchange->body, &response->body);
+    }
+    return response;
+}
+
+const struct buffer *exchange_body(const struct exchange *exchange) {
+    return &exchange->body;
+}
+
+ptrdiff_t exchange_read(struct exchange *exchange, char *bytes, size_t size) {
+    struct response *response = call_response(exchange->call);
+    if (exchange->piece_bytes == response->body.used) {
+        exchange->piece_bytes = 0;
+        if (!response->next_piece(exchange->call)) {
+            return -1;
+        }
+    }
+    const size_t count = size_min(size, response->body.used - exchange->piece_bytes);
+    if (count > 0) {
+        memcpy(bytes, response->body.data + exchange->piece_bytes, count);
+    }
+    exchange->piece_bytes += count;
+    return (ptrdiff_t)count;
+}
+
+bool exchange_closes(const struct exchange *exchange) {
+    return exchange->refusal != REFUSAL_NONE ||
+           atomic_load_explicit(&exchange->all->draining, memory_order_relaxed);
+}
+
+void exchange_keep_body(struct exchange *exchange) {
+    atomic_fetch_add_explicit(&exchange->references, 1, memory_order_relaxed);
+}
+
+void exchange_drop_body(void *exchange) {
+    release(exchange);
+}
+
+void exchange_linger(struct exchange *exchange, void *connection) {
+    exchange->connection = connection;
+    exchange->linger = true;
+}
+
+void exchange_finish(struct exchange *exchange) {
+    if (exchange == NULL) {
+        return;
+    }
+    struct exchanges *all = exchange->all;
+    if (exchange->linger) {
+        reaper_linger(all->reaper, all->transport->socket(exchange->connection));
+    }
+    const enum state state = atomic_load_explicit(&exchange->state, memory_order_acquire);
+    if (exchange->call != NULL) {
+        /* Resumed, but the connection broke before the call heard of it.  A call
+         * that expired has to know, since its completion is outstanding. */
+        if (state == READY || state == EXPIRED) {
+            (void)resume_call(exchange, state);
+        }
+        call_destroy(exchange->call);
+        exchange->call = NULL;
+    }
+    if (exchange->answering) {
+        atomic_fetch_sub_explicit(&all->answering, 1, memory_order_relaxed);
+    }
+    release(exchange);
+}

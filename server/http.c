@@ -1,0 +1,528 @@
+/* HTTP over libmicrohttpd; see http.h.
+ *
+ * Traps of version 0.9.75 that this file is built around:
+ *  - An answer that is queued at the first call of the handler closes the
+ *    connection, even of a GET: so answers wait for the last call, which follows at
+ *    once when there is no body.
+ *  - Within the body no answer can be queued.  A refused body that is too long to be
+ *    discarded is answered past libmicrohttpd, on the socket (`send_past`).
+ *  - The request's completion callback comes for every request whose request line was
+ *    seen, which is where the exchange is made: so none is lost.
+ *  - While a connection is suspended it is never closed: so whoever may resume it may
+ *    also touch it. */
+#include "server/http.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/base/memory.h"
+#include "server/connections.h"
+#include "server/exchange.h"
+#include "server/linger.h"
+#include "server/log.h"
+
+#define CONNECTION_BYTES ((size_t)32 << 10) /* headers and reading; cleared each request */
+#define IDLE_SECONDS 75u                    /* more than the 60 of usual balancers */
+#define CONNECTIONS_OVER 64                 /* beyond the limit: taken, told so, closed */
+#define STOP_GRACE_SECONDS 2.0
+#define HEAD_BYTES 2048
+#define PIECE_BYTES ((size_t)16 << 10)
+
+struct http {
+    struct exchanges *exchanges;
+    struct MHD_Response *refusals[REFUSAL_COUNT]; /* made once: they need no memory later */
+    size_t daemon_count;
+    struct MHD_Daemon *daemons[LISTENER_SOCKETS_MAX];
+    struct transport transport;
+    struct connections connections;
+};
+
+/* Later versions refuse by themselves what struct section is for. */
+#define PARSES_IN_PLACE (MHD_VERSION < 0x01000000)
+
+/* ---- the log ---- */
+
+/* What a client can cause at will is no warning. */
+static bool is_caused_by_client(const char *text) {
+    static const char *const rows[] = {
+        "Connection socket is closed",
+        "Socket has been disconnected",
+        "Connection was closed",
+        "Error processing request",
+        "Application reported",
+        "Failed to parse",
+        "Too large value",
+        "Received HTTP",
+        "Too late to send",
+        "Closing connection",
+        "Too late for error",
+        "Failed to forward",
+        "Failed to send",
+        "Failed to push",
+        "Server reached connection",
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (strncmp(text, rows[i], strlen(rows[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+__attribute__((format(printf, 2, 0))) static void take_log(void *context, const char *format,
+                                                           va_list arguments) {
+    char text[LOG_VALUE_BYTES];
+    (void)context;
+    vsnprintf(text, sizeof text, format, arguments);
+    text[strcspn(text, "\r\n")] = '\0';
+    LOG_WRITE(is_caused_by_client(text) ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING, "libmicrohttpd",
+              log_text("text", text));
+}
+
+static void panic(void *context, const char *file, unsigned line, const char *reason) {
+    (void)context;
+    log_error("libmicrohttpd gave up", log_text("reason", reason), log_text("file", file),
+              log_count("line", line));
+    abort();
+}
+
+/* ---- what an exchange needs of a connection ---- */
+
+static void suspend(void *connection) {
+    MHD_suspend_connection(connection);
+}
+
+static void resume(void *connection) {
+    MHD_resume_connection(connection);
+}
+
+static int socket_of(void *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info != NULL ? info->connect_fd : -1;
+}
+
+static bool sweep(void *connections) {
+    return connections_sweep(connections);
+}
+
+/* ---- connections ---- */
+
+static void note_connection(void *context, struct MHD_Connection *connection, void **socket_context,
+                            enum MHD_ConnectionNotificationCode code) {
+    struct http *http = context;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *socket_context = connections_open(&http->connections, socket_of(connection));
+        exchanges_watch(http->exchanges);
+    } else {
+        connections_close(&http->connections, *socket_context);
+    }
+}
+
+/* Far over the limit a connection is not even told. */
+static enum MHD_Result accept_connection(void *context, const struct sockaddr *address,
+                                         socklen_t address_bytes) {
+    struct http *http = context;
+    (void)address;
+    (void)address_bytes;
+    return atomic_load_explicit(&http->connections.count, memory_order_relaxed) <
+                   http->connections.max + CONNECTIONS_OVER
+               ? MHD_YES
+               : MHD_NO;
+}
+
+/* NULL when there was no memory for it. */
+static struct connection *connection_of(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL ? info->socket_context : NULL;
+}
+
+/* ---- headers ---- */
+
+/* The header section as it lies in memory.  This version of libmicrohttpd cuts lines at
+ * a NUL, takes bare line feeds, joins folded lines to the *name*, and ends the headers at
+ * a line that begins with a colon, all without a word.  But it parses in place: in a
+ * section of proper lines each name begins where the line before ended, and the last
+ * line ends, with the empty one, where the section does. */
+struct section {
+    struct gate gate;
+    const char *next; /* where the next name has to begin */
+    bool broken;
+};
+
+static bool is_line(const struct section *section, const char *name, size_t name_bytes,
+                    const char *value) {
+    if (name != section->next || value <= name + name_bytes) {
+        return false;
+    }
+    for (const char *at = name + name_bytes + 1; at < value; at++) {
+        if (*at != ' ' && *at != '\t') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum MHD_Result show_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                   size_t name_bytes, const char *value, size_t value_bytes) {
+    struct section *section = context;
+    (void)kind;
+    if (value == NULL || (PARSES_IN_PLACE && !is_line(section, name, name_bytes, value))) {
+        section->broken = true;
+        return MHD_NO;
+    }
+    section->next = value + value_bytes + 2;
+    gate_header(&section->gate, name, name_bytes, value, value_bytes);
+    return MHD_YES;
+}
+
+/* Whether all of the section was shown. */
+static bool is_whole(const struct section *section, struct MHD_Connection *connection,
+                     const char *method) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return !section->broken &&
+           (!PARSES_IN_PLACE || (info != NULL && section->next + 2 == method + info->header_size));
+}
+
+static const char *find_header(const void *context, const char *name) {
+    /* libmicrohttpd takes no const connection, and does not change it here. */
+    return MHD_lookup_connection_value((struct MHD_Connection *)context, MHD_HEADER_KIND, name);
+}
+
+/* ---- answers ---- */
+
+static enum MHD_Result queue_refusal(const struct http *http, struct MHD_Connection *connection,
+                                     enum refusal refusal) {
+    return MHD_queue_response(connection, refusal_documents[refusal].status,
+                              http->refusals[refusal]);
+}
+
+static ssize_t read_pieces(void *context, uint64_t position, char *bytes, size_t size) {
+    (void)position;
+    const ptrdiff_t count = exchange_read(context, bytes, size);
+    if (count > 0) {
+        return count;
+    }
+    return count == 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+/* A body in pieces is read by the connection's own thread before the request's
+ * completion, so it needs no reference to the exchange.  HTTP/1.0 has no way to send it
+ * but up to the close, and that mode also keeps HEAD from being followed by the stray
+ * end of a body that was not sent. */
+static struct MHD_Response *create_in_pieces(const char *method, struct exchange *exchange) {
+    struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE_BYTES,
+                                                                      read_pieces, exchange, NULL);
+    if (response != NULL && strcmp(method, MHD_HTTP_METHOD_HEAD) == 0) {
+        MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+    }
+    return response;
+}
+
+/* The bytes stay where the api wrote them, and the exchange with them. */
+static struct MHD_Response *create_whole(struct exchange *exchange) {
+    const struct buffer *body = exchange_body(exchange);
+    exchange_keep_body(exchange);
+    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
+        body->used, body->data, exchange_drop_body, exchange);
+    if (response == NULL) {
+        exchange_drop_body(exchange);
+    }
+    return response;
+}
+
+static enum MHD_Result add_headers(struct MHD_Response *response, const struct response *answer,
+                                   bool close) {
+    enum MHD_Result result = MHD_YES;
+    for (size_t i = 0; i < answer->header_count && result == MHD_YES; i++) {
+        result =
+            MHD_add_response_header(response, answer->headers[i].name, answer->headers[i].value);
+    }
+    if (result == MHD_YES && close) {
+        result = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    }
+    return result;
+}
+
+static enum MHD_Result queue_answer(const struct http *http, struct MHD_Connection *connection,
+                                    const char *method, struct exchange *exchange) {
+    enum refusal refusal;
+    const struct response *answer = exchange_response(exchange, &refusal);
+    if (answer == NULL) {
+        return queue_refusal(http, connection, refusal);
+    }
+    struct MHD_Response *response =
+        answer->next_piece == NULL ? create_whole(exchange) : create_in_pieces(method, exchange);
+    if (response == NULL) {
+        return queue_refusal(http, connection, REFUSAL_MEMORY);
+    }
+    const enum MHD_Result result =
+        add_headers(response, answer, exchange_closes(exchange)) == MHD_YES
+            ? MHD_queue_response(connection, answer->status, response)
+            : queue_refusal(http, connection, REFUSAL_MEMORY);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* Answer now and close, while the client may still send. */
+static enum MHD_Result answer_early(const struct http *http, struct MHD_Connection *connection,
+                                    const char *method, struct exchange *exchange) {
+    connections_note(connection_of(connection), true);
+    exchange_linger(exchange, connection);
+    return queue_answer(http, connection, method, exchange);
+}
+
+static size_t print_head(char *head, unsigned status, size_t body_bytes,
+                         const struct response *answer) {
+    int used =
+        snprintf(head, HEAD_BYTES, "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Length: %zu\r\n",
+                 status, MHD_get_reason_phrase_for(status), body_bytes);
+    for (size_t i = 0; answer != NULL && i < answer->header_count && used < HEAD_BYTES; i++) {
+        used += snprintf(head + used, (size_t)(HEAD_BYTES - used), "%s: %s\r\n",
+                         answer->headers[i].name, answer->headers[i].value);
+    }
+    if (answer == NULL && used < HEAD_BYTES) {
+        used += snprintf(head + used, (size_t)(HEAD_BYTES - used),
+                         "Content-Type: application/problem+json\r\n");
+    }
+    if (used < HEAD_BYTES) {
+        used += snprintf(head + used, (size_t)(HEAD_BYTES - used), "\r\n");
+    }
+    return used < HEAD_BYTES ? (size_t)used : 0;
+}
+
+/* Within a body libmicrohttpd takes no answer, and nothing of one has been sent yet:
+ * so the answer goes to the socket directly, and MHD_NO closes the connection.  It is
+ * a problem document, small enough for an empty send buffer; if it does not fit the
+ * client sees a broken answer, as it would without. */
+static enum MHD_Result send_past(struct MHD_Connection *connection, struct exchange *exchange) {
+    enum refusal refusal;
+    char head[HEAD_BYTES];
+    const struct response *answer = exchange_response(exchange, &refusal);
+    const struct buffer *body = exchange_body(exchange);
+    struct iovec parts[2] = {{.iov_base = head}, {.iov_base = body->data, .iov_len = body->used}};
+    unsigned status = answer != NULL ? answer->status : refusal_documents[refusal].status;
+    if (answer == NULL) {
+        parts[1].iov_base = (char *)refusal_documents[refusal].body;
+        parts[1].iov_len = refusal_documents[refusal].body_bytes;
+    }
+    parts[0].iov_len = print_head(head, status, parts[1].iov_len, answer);
+    if (parts[0].iov_len > 0) {
+        const struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+        (void)sendmsg(socket_of(connection), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    exchange_linger(exchange, connection);
+    return MHD_NO;
+}
+
+/* ---- requests ---- */
+
+/* The request line has arrived: the target is still as it was sent. */
+static void *note_target(void *context, const char *target, struct MHD_Connection *connection) {
+    struct http *http = context;
+    (void)connection;
+    return exchange_create(http->exchanges, target != NULL ? target : "");
+}
+
+static enum refusal check_request(struct MHD_Connection *connection, const char *method,
+                                  const char *target, const char *version,
+                                  struct framing *framing) {
+    struct section section = {.next = version + strlen(version) + 2};
+    const struct connection *entry = connection_of(connection);
+    if (entry == NULL || entry->over_limit) {
+        return REFUSAL_CONNECTIONS;
+    }
+    /* A NUL in the target cuts it, and a DELETE would hit another model. */
+    if (PARSES_IN_PLACE && method + strlen(method) + 1 + strlen(target) + 1 != version) {
+        return REFUSAL_TARGET;
+    }
+    MHD_get_connection_values_n(connection, MHD_HEADER_KIND, show_header, &section);
+    if (!is_whole(&section, connection, method)) {
+        return REFUSAL_HEADER_FORM;
+    }
+    *framing = section.gate.framing;
+    return gate_verdict(&section.gate, target, version);
+}
+
+static enum MHD_Result begin(struct http *http, struct MHD_Connection *connection,
+                             const char *method, const char *version, struct exchange *exchange) {
+    struct framing framing = {.chunked = false};
+    const char *target = exchange_target(exchange);
+    const enum refusal refusal = check_request(connection, method, target, version, &framing);
+    if (refusal != REFUSAL_NONE) {
+        log_debug("request refused", log_text("method", method), log_text("target", target),
+                  log_count("status", refusal_documents[refusal].status));
+        exchange_refuse(exchange, refusal);
+        return answer_early(http, connection, method, exchange);
+    }
+    const struct request request = {
+        .method = method,
+        .target = target,
+        .header = find_header,
+        .header_context = connection,
+    };
+    return exchange_begin(exchange, connection, &request, framing) == EXCHANGE_ANSWER
+               ? answer_early(http, connection, method, exchange)
+               : MHD_YES;
+}
+
+/* Called with the headers, with each piece of the body, at its end, and again after
+ * each resume. */
+static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url,
+                              const char *method, const char *version, const char *data,
+                              size_t *data_bytes, void **request_context) {
+    struct http *http = context;
+    struct exchange *exchange = *request_context;
+    (void)url;
+    if (exchange == NULL) { /* there was no memory for it */
+        *data_bytes = 0;
+        return queue_refusal(http, connection, REFUSAL_MEMORY);
+    }
+    if (!exchange_has_begun(exchange)) {
+        return begin(http, connection, method, version, exchange);
+    }
+    if (*data_bytes > 0) {
+        const size_t size = *data_bytes;
+        *data_bytes = 0;
+        connections_note(connection_of(connection), false);
+        return exchange_feed(exchange, data, size) == EXCHANGE_ABORT
+                   ? send_past(connection, exchange)
+                   : MHD_YES;
+    }
+    connections_note(connection_of(connection), true);
+    return exchange_end(exchange) == EXCHANGE_ANSWER
+               ? queue_answer(http, connection, method, exchange)
+               : MHD_YES;
+}
+
+static void finish_request(void *context, struct MHD_Connection *connection, void **request_context,
+                           enum MHD_RequestTerminationCode code) {
+    (void)context;
+    (void)code; /* however it ended, the exchange is over */
+    connections_note(connection_of(connection), false);
+    exchange_finish(*request_context);
+    *request_context = NULL;
+}
+
+/* ---- the daemon ---- */
+
+static bool make_refusals(struct http *http) {
+    for (size_t i = REFUSAL_NONE + 1; i < REFUSAL_COUNT; i++) {
+        struct MHD_Response *response = MHD_create_response_from_buffer(
+            refusal_documents[i].body_bytes, (void *)refusal_documents[i].body,
+            MHD_RESPMEM_PERSISTENT);
+        http->refusals[i] = response;
+        if (response == NULL ||
+            MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                    "application/problem+json") != MHD_YES ||
+            MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES ||
+            (refusal_documents[i].status == 503 &&
+             MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1") != MHD_YES)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct MHD_Daemon *start_daemon(struct http *http, int socket, size_t threads) {
+    /* The limit is divided among the threads, which share connections unevenly: each
+     * gets room for all, and accept_connection keeps the limit. */
+    const unsigned limit = (unsigned)((http->connections.max + 2 * CONNECTIONS_OVER) * threads);
+    /* A pool of one is no pool. */
+    struct MHD_OptionItem pool[] = {
+        {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+                                MHD_USE_ERROR_LOG,
+                            0, accept_connection, http, handle, http,
+                            /* first, so that what the others have to say comes through it */
+                            MHD_OPTION_EXTERNAL_LOGGER, take_log, NULL,           /* */
+                            MHD_OPTION_LISTEN_SOCKET, socket,                     /* */
+                            MHD_OPTION_STRICT_FOR_CLIENT, 0,                      /* */
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, /* */
+                            MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,          /* */
+                            MHD_OPTION_CONNECTION_LIMIT, limit,                   /* */
+                            MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,                 /* */
+                            MHD_OPTION_URI_LOG_CALLBACK, note_target, http,       /* */
+                            MHD_OPTION_NOTIFY_CONNECTION, note_connection, http,  /* */
+                            MHD_OPTION_NOTIFY_COMPLETED, finish_request, http,    /* */
+                            MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+}
+
+enum error_code http_create(const struct http_settings *settings, struct http **result,
+                            struct error *error) {
+    struct http *http = memory_allocate_zero(1, sizeof *http);
+    if (http == NULL) {
+        return error_set(error, ERROR_MEMORY, NULL, "no memory for the HTTP server");
+    }
+    MHD_set_panic_func(panic, NULL);
+    connections_init(&http->connections, settings->connections_max);
+    http->transport = (struct transport){.suspend = suspend,
+                                         .resume = resume,
+                                         .socket = socket_of,
+                                         .sweep = sweep,
+                                         .sweep_context = &http->connections};
+    http->exchanges = exchanges_create(settings->api, &http->transport);
+    if (http->exchanges == NULL || !make_refusals(http)) {
+        error_set(error, ERROR_MEMORY, NULL, "no memory or no thread for the HTTP server");
+        goto failed;
+    }
+    for (size_t i = 0; i < settings->listener->count; i++) {
+        http->daemons[i] = start_daemon(http, settings->listener->sockets[i], settings->threads);
+        if (http->daemons[i] == NULL) {
+            error_set(error, ERROR_INTERNAL, NULL,
+                      "libmicrohttpd %s cannot start with %zu threads: %s", MHD_get_version(),
+                      settings->threads, strerror(errno));
+            goto failed;
+        }
+        http->daemon_count++;
+    }
+    *result = http;
+    return ERROR_NONE;
+failed:
+    http_stop(http);
+    http_destroy(http);
+    return error->code;
+}
+
+void http_drain(struct http *http) {
+    exchanges_drain(http->exchanges);
+}
+
+void http_stop(struct http *http) {
+    for (size_t i = 0; i < http->daemon_count; i++) {
+        MHD_quiesce_daemon(http->daemons[i]); /* the socket itself is the listener's */
+    }
+    if (http->exchanges != NULL) {
+        exchanges_stop(http->exchanges, STOP_GRACE_SECONDS);
+    }
+    for (size_t i = 0; i < http->daemon_count; i++) {
+        MHD_stop_daemon(http->daemons[i]);
+    }
+    http->daemon_count = 0;
+}
+
+void http_destroy(struct http *http) {
+    for (size_t i = 0; i < REFUSAL_COUNT; i++) {
+        if (http->refusals[i] != NULL) {
+            MHD_destroy_response(http->refusals[i]);
+        }
+    }
+    if (http->exchanges != NULL) {
+        exchanges_destroy(http->exchanges);
+    }
+    connections_free(&http->connections);
+    memory_free(http);
+}
+
+size_t http_open_files(size_t connections_max) {
+    return connections_max + CONNECTIONS_OVER + LINGER_MAX;
+}

@@ -1,0 +1,201 @@
+/* Listening sockets; see listener.h. */
+#include "server/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG 1024
+#define UNIX_MODE 0660
+#define LOCALHOST_TRIES 16
+
+static enum error_code fail(const struct address *address, const char *reason,
+                            struct error *error) {
+    char text[ADDRESS_TEXT_BYTES];
+    address_format(address, text);
+    return error_set(error, ERROR_INTERNAL, NULL, "cannot listen on %s: %s", text, reason);
+}
+
+static enum error_code fail_errno(const struct address *address, int number, struct error *error) {
+    char text[128];
+    switch (number) {
+    case EADDRINUSE:
+        return fail(address, "another process listens there", error);
+    case EACCES:
+        return fail(address,
+                    address->kind == ADDRESS_UNIX ? "no permission to write in its directory"
+                                                  : "no permission for this port",
+                    error);
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+        return fail(address, "this machine does not have the address", error);
+    case ENOENT:
+        return fail(address, "its directory does not exist", error);
+    default:
+        snprintf(text, sizeof text, "%s", strerror(number));
+        return fail(address, text, error);
+    }
+}
+
+/* Bind and listen; the socket, or -1 and errno. */
+static int open_socket(int family, const struct sockaddr *name, socklen_t bytes) {
+    const int one = 1;
+    const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return -1;
+    }
+    if (family == AF_UNIX) {
+        fchmod(fd, UNIX_MODE); /* before bind: the file is never open to more */
+    } else {
+        /* Connections of a daemon before this one may still be closing. */
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    }
+    if (family == AF_INET6) {
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+    }
+    if (bind(fd, name, bytes) != 0 || listen(fd, BACKLOG) != 0) {
+        const int number = errno;
+        close(fd);
+        errno = number;
+        return -1;
+    }
+    return fd;
+}
+
+static int open_ipv4(const char *host, uint16_t port) {
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(port)};
+    inet_pton(AF_INET, host, &name.sin_addr);
+    return open_socket(AF_INET, (const struct sockaddr *)&name, sizeof name);
+}
+
+static int open_ipv6(const char *host, uint16_t port) {
+    struct sockaddr_in6 name = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    inet_pton(AF_INET6, host, &name.sin6_addr);
+    return open_socket(AF_INET6, (const struct sockaddr *)&name, sizeof name);
+}
+
+static uint16_t port_of(int fd) {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } name = {.any = {.sa_family = AF_UNSPEC}};
+    socklen_t bytes = sizeof name;
+    if (getsockname(fd, &name.any, &bytes) != 0) {
+        return 0;
+    }
+    return ntohs(name.any.sa_family == AF_INET6 ? name.v6.sin6_port : name.v4.sin_port);
+}
+
+/* Both loopback addresses with the same port.  A machine without IPv6 has one.
+ * With port 0 the port that IPv4 got may be taken in IPv6: another is tried. */
+static bool open_localhost(struct listener *listener) {
+    const uint16_t wanted = listener->address.port;
+    for (int i = 0; i < LOCALHOST_TRIES; i++) {
+        const int v4 = open_ipv4("127.0.0.1", wanted);
+        if (v4 < 0) {
+            return false;
+        }
+        listener->address.port = port_of(v4);
+        const int v6 = open_ipv6("::1", listener->address.port);
+        if (v6 >= 0 || errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT) {
+            listener->sockets[listener->count++] = v4;
+            if (v6 >= 0) {
+                listener->sockets[listener->count++] = v6;
+            }
+            return true;
+        }
+        const int number = errno;
+        close(v4);
+        errno = number;
+        if (wanted != 0) {
+            return false;
+        }
+    }
+    return false;
+}
+
+static bool open_one(struct listener *listener) {
+    struct address *address = &listener->address;
+    const int fd = address->kind == ADDRESS_IPV4 ? open_ipv4(address->host, address->port)
+                                                 : open_ipv6(address->host, address->port);
+    if (fd < 0) {
+        return false;
+    }
+    address->port = port_of(fd);
+    listener->sockets[listener->count++] = fd;
+    return true;
+}
+
+/* Whether a process accepts connections on the socket of that name. */
+static bool is_live(const struct sockaddr_un *name) {
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return true;
+    }
+    const bool refused = connect(fd, (const struct sockaddr *)name, sizeof *name) != 0 &&
+                         (errno == ECONNREFUSED || errno == ENOENT);
+    close(fd);
+    return !refused;
+}
+
+/* A daemon that was killed leaves its socket's file, which is replaced; anything
+ * else of that name stays. */
+static enum error_code open_unix(struct listener *listener, struct error *error) {
+    const struct address *address = &listener->address;
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    struct stat status;
+    memcpy(name.sun_path, address->host, strlen(address->host) + 1);
+    int fd = open_socket(AF_UNIX, (const struct sockaddr *)&name, sizeof name);
+    if (fd < 0 && errno == EADDRINUSE) {
+        if (lstat(name.sun_path, &status) == 0 && !S_ISSOCK(status.st_mode)) {
+            return fail(address, "a file of that name exists and is no socket", error);
+        }
+        if (is_live(&name)) {
+            return fail(address, "another process listens there", error);
+        }
+        unlink(name.sun_path);
+        fd = open_socket(AF_UNIX, (const struct sockaddr *)&name, sizeof name);
+    }
+    if (fd < 0) {
+        return fail_errno(address, errno, error);
+    }
+    chmod(name.sun_path, UNIX_MODE); /* what umask took away */
+    if (stat(name.sun_path, &status) == 0) {
+        listener->device = status.st_dev;
+        listener->inode = status.st_ino;
+    }
+    listener->sockets[listener->count++] = fd;
+    return ERROR_NONE;
+}
+
+enum error_code listener_open(const struct address *address, struct listener *listener,
+                              struct error *error) {
+    *listener = (struct listener){.address = *address};
+    if (address->kind == ADDRESS_UNIX) {
+        return open_unix(listener, error);
+    }
+    const bool opened =
+        address->kind == ADDRESS_LOCALHOST ? open_localhost(listener) : open_one(listener);
+    return opened ? ERROR_NONE : fail_errno(address, errno, error);
+}
+
+void listener_close(struct listener *listener) {
+    struct stat status;
+    const char *path = listener->address.host;
+    if (listener->count > 0 && listener->address.kind == ADDRESS_UNIX && stat(path, &status) == 0 &&
+        status.st_dev == listener->device && status.st_ino == listener->inode) {
+        unlink(path);
+    }
+    for (size_t i = 0; i < listener->count; i++) {
+        close(listener->sockets[i]);
+    }
+    listener->count = 0;
+}

@@ -1,0 +1,29 @@
+/* The sockets on which mlpd listens.  It binds them itself, not libmicrohttpd,
+ * so that what goes wrong is told precisely.  For main. */
+#ifndef MLPD_SERVER_LISTENER_H
+#define MLPD_SERVER_LISTENER_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "core/base/error.h"
+#include "server/address.h"
+
+#define LISTENER_SOCKETS_MAX 2 /* localhost: 127.0.0.1 and ::1 */
+
+struct listener {
+    struct address address; /* with the port that was taken */
+    size_t count;
+    int sockets[LISTENER_SOCKETS_MAX];
+    dev_t device; /* of the unix socket's file, so that only ours is removed */
+    ino_t inode;
+};
+
+/* ERROR_INTERNAL with a sentence that says what is in the way. */
+enum error_code listener_open(const struct address *address, struct listener *listener,
+                              struct error *error);
+
+/* Close the sockets and remove the file of a unix socket. */
+void listener_close(struct listener *listener);
+
+#endif

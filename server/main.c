@@ -1,0 +1,252 @@
+/* mlpd, the process: options, signals, start and end.
+ *
+ * The main thread starts everything, then waits for signals.  The end: no new work
+ * (engine_close), answers close their connections; the queues are trained until they
+ * are empty or the time is over, while requests go on to be answered; what waits is
+ * woken; HTTP stops; the engine goes. */
+#include <locale.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/call.h"
+#include "core/base/checked.h"
+#include "core/base/memory.h"
+#include "core/engine/engine.h"
+#include "core/maths/numerics.h"
+#include "core/maths/product.h"
+#include "server/http.h"
+#include "server/listener.h"
+#include "server/log.h"
+#include "server/machine.h"
+#include "server/options.h"
+#include "server/port_file.h"
+#include "server/signals.h"
+
+#define EXIT_USAGE 2
+#define OPEN_FILES_OTHER 32 /* the log, sockets that listen, epoll, … */
+
+/* Everything that runs.  The main thread's, but for `api`, which only is read. */
+struct process {
+    struct options options;
+    struct api api;
+    struct listener listener;
+    struct http *http;
+};
+
+static const char *environment(const char *name) {
+    return getenv(name);
+}
+
+static int fail(const struct error *error, int status) {
+    fprintf(stderr, "mlpd: %s\n", error->message);
+    return status;
+}
+
+/* ---- start ---- */
+
+/* Fewer connections where the system does not allow so many open files. */
+static void fit_open_files(struct options *options) {
+    const size_t allowed = machine_raise_open_files();
+    const size_t overhead = http_open_files(0) + OPEN_FILES_OTHER;
+    if (allowed < overhead + options->connections_max) {
+        options->connections_max = allowed > overhead ? allowed - overhead : 1;
+        log_warning("fewer connections than asked for: raise the limit on open files (ulimit -n)",
+                    log_count("connections", options->connections_max),
+                    log_count("open_files", allowed));
+    }
+}
+
+static enum error_code start_engine(struct process *process, struct error *error) {
+    const struct options *options = &process->options;
+    const struct engine_settings settings = {
+        .workers = options->workers,
+        .memory_bytes_max = options->memory_bytes_max,
+        .queue_max = options->queue_max,
+    };
+    process->api.body_bytes_max = options->body_bytes_max;
+    memory_start();
+    const enum error_code code = numerics_start(error); /* before any thread computes */
+    return code == ERROR_NONE ? engine_create(&settings, &process->api.engine, error) : code;
+}
+
+static enum error_code start_http(struct process *process, struct error *error) {
+    const struct http_settings settings = {
+        .api = &process->api,
+        .listener = &process->listener,
+        .threads = process->options.http_threads,
+        .connections_max = process->options.connections_max,
+    };
+    return http_create(&settings, &process->http, error);
+}
+
+static void destroy_engine(struct process *process) {
+    engine_close(process->api.engine);
+    (void)engine_drain(process->api.engine, 0);
+    engine_destroy(process->api.engine);
+}
+
+/* All or nothing.  The socket comes first: it is what most often fails. */
+static enum error_code start(struct process *process, struct error *error) {
+    enum error_code code = listener_open(&process->options.listen, &process->listener, error);
+    if (code != ERROR_NONE) {
+        return code;
+    }
+    code = start_engine(process, error);
+    if (code != ERROR_NONE) {
+        goto close_listener;
+    }
+    code = start_http(process, error);
+    if (code != ERROR_NONE) {
+        goto end_engine;
+    }
+    if (process->options.port_file != NULL) {
+        code = port_file_write(process->options.port_file, &process->listener.address, error);
+        if (code != ERROR_NONE) {
+            goto end_http;
+        }
+    }
+    return ERROR_NONE;
+end_http:
+    http_stop(process->http);
+    destroy_engine(process);
+    http_destroy(process->http);
+    goto close_listener;
+end_engine:
+    destroy_engine(process);
+close_listener:
+    listener_close(&process->listener);
+    return code;
+}
+
+static void log_start_lines(const struct process *process) {
+    const struct options *options = &process->options;
+    char address[ADDRESS_TEXT_BYTES];
+    address_format(&process->listener.address, address);
+    log_info("mlpd listens", log_text("version", MLPD_VERSION), log_text("address", address),
+             log_count("workers", options->workers),
+             log_count("http_threads", options->http_threads),
+             log_text("arithmetic", product_description()),
+             log_text("fingerprint", numerics_fingerprint()),
+             log_count("memory_bytes", options->memory_bytes_max));
+    log_info("models are in memory only and end with the process");
+    const char *core_type = getenv("OPENBLAS_CORETYPE");
+    if (core_type != NULL) {
+        log_warning("OPENBLAS_CORETYPE overrides what OpenBLAS detects and may halve its speed",
+                    log_text("value", core_type));
+    }
+}
+
+/* ---- end ---- */
+
+/* Drains in a thread of its own, so that main can take a second signal.  The thread
+ * writes `dropped`, then `done`. */
+struct drain {
+    struct engine *engine;
+    double timeout_seconds;
+    size_t dropped;
+    atomic_bool done; /* release and acquire: `dropped` is written before */
+};
+
+static void *drain(void *context) {
+    struct drain *work = context;
+    work->dropped = engine_drain(work->engine, work->timeout_seconds);
+    atomic_store_explicit(&work->done, true, memory_order_release);
+    signals_wake();
+    return NULL;
+}
+
+/* Returns how many acknowledged batches were dropped. */
+static size_t drain_engine(const struct process *process) {
+    struct drain work = {.engine = process->api.engine,
+                         .timeout_seconds = process->options.drain_timeout_seconds};
+    pthread_t thread;
+    size_t dropped = 0;
+    if (pthread_create(&thread, NULL, drain, &work) != 0) {
+        return engine_drain(work.engine, work.timeout_seconds);
+    }
+    while (!atomic_load_explicit(&work.done, memory_order_acquire)) {
+        const char *name;
+        if (signals_wait(&name) == SIGNAL_STOP) {
+            log_warning("draining ends at once", log_text("signal", name));
+            /* What is still queued is dropped here, and the first drain finds nothing. */
+            dropped += engine_drain(work.engine, 0);
+        }
+    }
+    pthread_join(thread, NULL);
+    return dropped + work.dropped;
+}
+
+/* The exit status. */
+static int stop(struct process *process) {
+    engine_close(process->api.engine);
+    http_drain(process->http);
+    size_t dropped = drain_engine(process);
+    http_stop(process->http);
+    /* What a call had just handed in when the engine was closed. */
+    dropped += engine_drain(process->api.engine, process->options.drain_timeout_seconds);
+    const size_t left = engine_destroy(process->api.engine);
+    if (left > 0) { /* a defect, and no reason to end badly */
+        log_warning("memory is left in the ledger", log_count("bytes", left));
+    }
+    http_destroy(process->http);
+    if (process->options.port_file != NULL) {
+        unlink(process->options.port_file);
+    }
+    listener_close(&process->listener);
+    if (dropped > 0) {
+        log_error("acknowledged batches were dropped", log_count("batches", dropped));
+        return EXIT_FAILURE;
+    }
+    log_info("mlpd has ended; all that was acknowledged is trained");
+    return EXIT_SUCCESS;
+}
+
+static void wait_for_stop(const struct process *process) {
+    for (;;) {
+        const char *name;
+        switch (signals_wait(&name)) {
+        case SIGNAL_STOP:
+            log_info("draining", log_text("signal", name),
+                     log_seconds("timeout_seconds", process->options.drain_timeout_seconds));
+            return;
+        case SIGNAL_RELOAD:
+            log_info("there is nothing to read again", log_text("signal", name));
+            break;
+        case SIGNAL_WAKE:
+            break;
+        }
+    }
+}
+
+int main(int argc, char **argv) {
+    struct process process = {.http = NULL};
+    struct error error;
+    char help[8192];
+    switch (options_parse(argc, argv, environment, &process.options, &error)) {
+    case OPTIONS_WRONG:
+        return fail(&error, EXIT_USAGE);
+    case OPTIONS_HELP:
+        (void)options_help(help, sizeof help);
+        fputs(help, stdout);
+        return EXIT_SUCCESS;
+    case OPTIONS_VERSION:
+        puts("mlpd " MLPD_VERSION);
+        return EXIT_SUCCESS;
+    case OPTIONS_RUN:
+        break;
+    }
+    signals_block();
+    log_start(process.options.log_format, process.options.log_level);
+    fit_open_files(&process.options);
+    if (start(&process, &error) != ERROR_NONE) {
+        return fail(&error, EXIT_FAILURE);
+    }
+    log_start_lines(&process);
+    wait_for_stop(&process);
+    return stop(&process);
+}

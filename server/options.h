@@ -1,0 +1,46 @@
+/* What mlpd is told at its start: flags and environment variables.
+ *
+ * One table (options.c) has a row for each option; flags, variables, --help,
+ * defaults and the messages of start-up errors all come from it.  `--name value`
+ * and `--name=value` are the same; the variable of --max-body is MLPD_MAX_BODY;
+ * flags win; an empty variable counts as not set.  For main, before other threads
+ * exist. */
+#ifndef MLPD_SERVER_OPTIONS_H
+#define MLPD_SERVER_OPTIONS_H
+
+#include <stddef.h>
+
+#include "core/base/error.h"
+#include "server/address.h"
+#include "server/log.h"
+
+struct options {
+    struct address listen;
+    const char *port_file; /* NULL: none; points into the arguments or environment */
+    size_t workers;
+    size_t http_threads;
+    size_t memory_bytes_max;
+    size_t body_bytes_max;
+    size_t queue_max;
+    size_t connections_max;
+    double drain_timeout_seconds;
+    enum log_format log_format;
+    enum log_level log_level;
+};
+
+enum options_outcome {
+    OPTIONS_RUN,
+    OPTIONS_HELP,    /* --help: print options_help and end */
+    OPTIONS_VERSION, /* --version */
+    OPTIONS_WRONG    /* one line in `error` that names the flag or variable */
+};
+
+/* `variable` gives an environment variable's value or NULL: getenv, or a test's
+ * own. */
+enum options_outcome options_parse(int argc, char **argv, const char *(*variable)(const char *name),
+                                   struct options *options, struct error *error);
+
+/* The text of --help, into `text` of `size` bytes; returns its length. */
+size_t options_help(char *text, size_t size);
+
+#endif

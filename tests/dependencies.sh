@@ -1,0 +1,52 @@
+#!/bin/sh
+# Makes sure that the Debian 12 packages for a purpose are there:
+#
+#   tests/dependencies.sh build|demo|check|lint
+#
+# Nothing missing: silent.  Else root gets them installed through apt, and anyone
+# else is told the one command to run (exit 1).  This file is the list: the
+# Makefile and CI have no other.  (libc6-dev is only recommended by gcc.)
+set -eu
+
+build='gcc libc6-dev make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-pthread-dev nettle-dev libxxhash-dev'
+demo="$build libcurl4-openssl-dev zlib1g-dev dataset-fashion-mnist curl"
+check="$demo check clang libclang-rt-14-dev"
+lint="$check clang-format clang-tidy cppcheck shellcheck"
+
+case "${1:-}" in
+build) wanted=$build ;;
+demo) wanted=$demo ;;
+check) wanted=$check ;;
+lint) wanted=$lint ;;
+*)
+    echo "usage: $0 build|demo|check|lint" >&2
+    exit 2
+    ;;
+esac
+
+if ! command -v dpkg-query >/dev/null 2>&1; then
+    echo "$0: no dpkg here, so nothing is checked; what Debian calls these is needed: $wanted" >&2
+    exit 0
+fi
+
+missing=
+for package in $wanted; do
+    status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+    # A package of several architectures says "installed" once for each.
+    case "$status" in
+    installed*) ;;
+    *) missing="$missing $package" ;;
+    esac
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+    echo "Packages are missing.  Install them, then try again:" >&2
+    echo "  sudo apt-get install -y --no-install-recommends$missing" >&2
+    exit 1
+fi
+echo "Installing through apt:$missing"
+export DEBIAN_FRONTEND=noninteractive
+apt-get -qq update
+# shellcheck disable=SC2086 # one word a package
+apt-get -qq install -y --no-install-recommends $missing >/dev/null
