@@ -1,0 +1,58 @@
+/* The suites of the unit tests, one a file: test_<file>.c has suite_<file>. */
+#ifndef MLPD_TESTS_UNIT_SUITES_H
+#define MLPD_TESTS_UNIT_SUITES_H
+
+#include <check.h>
+
+/* One line a suite: SUITE(name) */
+#define SUITES(SUITE)                                                                              \
+    SUITE(random)                                                                                  \
+    SUITE(elementary)                                                                              \
+    SUITE(activation)                                                                              \
+    SUITE(softmax)                                                                                 \
+    SUITE(loss)                                                                                    \
+    SUITE(schedule)                                                                                \
+    SUITE(optimizer)                                                                               \
+    SUITE(initializer)                                                                             \
+    SUITE(dropout)                                                                                 \
+    SUITE(standardizer)                                                                            \
+    SUITE(normalization)                                                                           \
+    SUITE(product)                                                                                 \
+    SUITE(network)                                                                                 \
+    SUITE(pass)                                                                                    \
+    SUITE(metric)                                                                                  \
+    SUITE(numerics)                                                                                \
+    SUITE(memory)                                                                                  \
+    SUITE(ledger)                                                                                  \
+    SUITE(error)                                                                                   \
+    SUITE(specification)                                                                           \
+    SUITE(number)                                                                                  \
+    SUITE(json_write)                                                                              \
+    SUITE(intake)                                                                                  \
+    SUITE(json_intake)                                                                             \
+    SUITE(safetensors_intake)                                                                      \
+    SUITE(gradient)                                                                                \
+    SUITE(training)                                                                                \
+    SUITE(options)                                                                                 \
+    SUITE(log)                                                                                     \
+    SUITE(engine_history)                                                                          \
+    SUITE(engine_registry)                                                                         \
+    SUITE(engine_team)                                                                             \
+    SUITE(engine_scheduler)                                                                        \
+    SUITE(engine_waiter)                                                                           \
+    SUITE(engine_queue)                                                                            \
+    SUITE(engine_trainer)                                                                          \
+    SUITE(engine_predictor)                                                                        \
+    SUITE(engine_life)                                                                             \
+    SUITE(engine_bits)                                                                             \
+    SUITE(engine_failures)
+
+#define DECLARE(name) Suite *suite_##name(void);
+SUITES(DECLARE)
+#undef DECLARE
+
+#define POINTER(name) suite_##name,
+static Suite *(*const suites[])(void) = {SUITES(POINTER)};
+#undef POINTER
+
+#endif

@@ -1,0 +1,291 @@
+/* Every allocation of the engine failing in turn: a clean error each time, and the
+ * ledger back at its figure.  Leaks are the business of the sanitizer's run. */
+#include <check.h>
+#include <stdio.h>
+
+#include "core/base/memory.h"
+#include "tests/unit/engine_fixture.h"
+#include "tests/unit/expect.h"
+#include "tests/unit/suites.h"
+
+#define FAILURES_MAX 200 /* of one call; more are a loop that does not end */
+
+START_TEST(test_an_engine_that_cannot_be_made_says_so) {
+    const struct engine_settings settings = {
+        .workers = 3, .memory_bytes_max = 1 << 30, .queue_max = 10};
+    long n = 0;
+    for (enum error_code code = ERROR_MEMORY; code != ERROR_NONE; n++) {
+        struct engine *engine = NULL;
+        struct error error = {.code = ERROR_NONE};
+        ck_assert(n < FAILURES_MAX);
+        memory_fail_after(n);
+        code = engine_create(&settings, &engine, &error);
+        memory_fail_after(-1);
+        if (code == ERROR_NONE) {
+            fixture_end(engine);
+        } else {
+            ck_assert(code == ERROR_MEMORY && error.message[0] != '\0');
+        }
+    }
+    ck_assert_msg(n > 2, "%ld allocations", n);
+}
+END_TEST
+
+/* What a call needs, and what it made, to be undone. */
+struct stage {
+    struct engine *engine;
+    struct model *model;
+    struct examples examples;
+    const char *description;            /* NULL: the call takes no specification */
+    struct specification specification; /* new for each attempt */
+    struct latch latch;
+};
+
+typedef enum error_code attempt(struct stage *stage, struct error *error);
+
+/* Let the n-th allocation of `try` fail for n = 0, 1, …, until it succeeds.  Between
+ * two attempts everything is as it was. */
+static void fail_in_turn(struct stage *stage, const char *what, attempt *try, long at_least) {
+    const struct ledger *ledger = engine_ledger(stage->engine);
+    const size_t before = ledger_reserved(ledger);
+    const size_t models = engine_look(stage->engine).models;
+    long n = 0;
+    for (enum error_code code = ERROR_MEMORY; code != ERROR_NONE; n++) {
+        struct error error = {.code = ERROR_NONE};
+        ck_assert_msg(n < FAILURES_MAX, "%s: still failing", what);
+        latch_init(&stage->latch);
+        if (stage->description != NULL) {
+            fixture_specify(&stage->specification, stage->description);
+        }
+        memory_fail_after(n);
+        code = try(stage, &error);
+        memory_fail_after(-1);
+        ck_assert_msg(code == ERROR_NONE || code == ERROR_MEMORY, "%s, allocation %ld: code %d",
+                      what, n, (int)code);
+        if (code == ERROR_MEMORY) {
+            ck_assert_msg(error.code == ERROR_MEMORY && error.message[0] != '\0',
+                          "%s, allocation %ld: no message", what, n);
+            EXPECT_COUNT(latch_calls(&stage->latch), 0);
+            AWAIT(ledger_reserved(ledger) == before);
+            EXPECT_COUNT(engine_look(stage->engine).models, models);
+            EXPECT_COUNT(engine_look(stage->engine).backlog, 0);
+            EXPECT_COUNT(model_look(stage->model).queue_depth, 0);
+        }
+    }
+    ck_assert_msg(n > at_least, "%s: %ld allocations failed", what, n - 1);
+}
+
+static void begin(struct stage *stage, const char *description) {
+    struct error error;
+    *stage = (struct stage){.engine = fixture_engine(1)};
+    /* The first of its kind reserves scratch, which stays. */
+    struct model *first = fixture_model(stage->engine, "first", description);
+    fixture_train(stage->engine, first, 1, 60, 1);
+    ck_assert(engine_delete_model(stage->engine, first, &error) == ERROR_NONE);
+    model_release(first);
+    stage->model = fixture_model(stage->engine, "m", description);
+    AWAIT(engine_look(stage->engine).backlog == 0);
+    examples_init(&stage->examples, NULL);
+    fixture_fill(&stage->examples, stage->model, 60, 1);
+}
+
+static void end(struct stage *stage) {
+    examples_free(&stage->examples);
+    model_release(stage->model);
+    fixture_end(stage->engine);
+}
+
+/* So that no worker allocates, frees or releases while an attempt is made, it is
+ * waited for until all are idle: their turns have ended. */
+
+static enum error_code try_model(struct stage *stage, struct error *error) {
+    struct model *model;
+    const enum error_code code = engine_create_model(stage->engine, "new", &stage->specification,
+                                                     &stage->latch.completion, &model, error);
+    memory_fail_after(-1); /* what follows is the test's own */
+    if (code == ERROR_NONE) {
+        latch_wait(&stage->latch, 1);
+        model_release(model);
+    }
+    return code;
+}
+
+START_TEST(test_a_model_that_cannot_be_made_leaves_nothing) {
+    static const char *const descriptions[] = {"30-20-5 named weighted",
+                                               "30-20-5 optimizer=adagrad standardize"};
+    for (size_t d = 0; d < 2; d++) {
+        struct stage stage;
+        begin(&stage, descriptions[d]);
+        stage.description = descriptions[d];
+        fail_in_turn(&stage, "a model", try_model, 5);
+        end(&stage);
+    }
+}
+END_TEST
+
+static enum error_code try_batch(struct stage *stage, struct error *error) {
+    double retry_after_seconds;
+    struct entry *entry = entry_create_batch(stage->model, &stage->examples);
+    if (entry == NULL) {
+        return error_set(error, ERROR_MEMORY, NULL, "no memory for an entry");
+    }
+    const enum error_code code = engine_submit_batches(
+        stage->engine, &entry, 1, &stage->latch.completion, &retry_after_seconds, error);
+    memory_fail_after(-1); /* what follows is the test's own */
+    if (code == ERROR_NONE) {
+        latch_wait(&stage->latch, 1);
+        ck_assert(fixture_finish(entry).state == ENTRY_DONE);
+    } else {
+        examples_move(&stage->examples, &entry->set->examples);
+        entry_release(entry);
+    }
+    return code;
+}
+
+START_TEST(test_a_batch_that_cannot_be_taken_leaves_nothing) {
+    struct stage stage;
+    begin(&stage, "30-20-5");
+    fail_in_turn(&stage, "a batch", try_batch, 1);
+    end(&stage);
+}
+END_TEST
+
+static enum error_code try_prediction(struct stage *stage, struct error *error) {
+    struct query *query;
+    const enum error_code code =
+        query_create(stage->model, QUERY_PREDICTION, &stage->examples, NULL, &query, error);
+    if (code == ERROR_NONE) {
+        query_release(query);
+    } else {
+        ck_assert_msg(stage->examples.rows == 60, "the examples are gone");
+    }
+    return code;
+}
+
+static enum error_code try_evaluation(struct stage *stage, struct error *error) {
+    struct query *query;
+    const struct evaluation_request request = {.top_k = 2, .confusion_matrix = true};
+    const enum error_code code =
+        query_create(stage->model, QUERY_EVALUATION, &stage->examples, &request, &query, error);
+    if (code == ERROR_NONE) {
+        query_release(query);
+    }
+    return code;
+}
+
+static enum error_code try_hash(struct stage *stage, struct error *error) {
+    struct query *query;
+    const enum error_code code =
+        query_create(stage->model, QUERY_WEIGHTS_HASH, NULL, NULL, &query, error);
+    if (code == ERROR_NONE) {
+        query_release(query);
+    }
+    return code;
+}
+
+START_TEST(test_a_query_that_cannot_be_made_leaves_nothing) {
+    struct stage stage;
+    begin(&stage, "30-20-5");
+    fail_in_turn(&stage, "a prediction", try_prediction, 1);
+    fixture_fill(&stage.examples, stage.model, 60, 1);
+    fail_in_turn(&stage, "an evaluation", try_evaluation, 3);
+    fail_in_turn(&stage, "a hash", try_hash, 1);
+    end(&stage);
+}
+END_TEST
+
+static enum error_code try_settings(struct stage *stage, struct error *error) {
+    struct entry *entry;
+    const enum error_code code =
+        fixture_try_change(stage->engine, stage->model, ENTRY_SETTINGS, 0.5, 0.9, 0, &entry, error);
+    memory_fail_after(-1); /* what follows is the test's own */
+    if (code == ERROR_NONE) {
+        ck_assert(fixture_finish(entry).state == ENTRY_DONE);
+    }
+    return code;
+}
+
+static enum error_code try_reset(struct stage *stage, struct error *error) {
+    struct entry *entry;
+    const enum error_code code =
+        fixture_try_change(stage->engine, stage->model, ENTRY_RESET, 0, 0, 9, &entry, error);
+    memory_fail_after(-1); /* what follows is the test's own */
+    if (code == ERROR_NONE) {
+        ck_assert(fixture_finish(entry).state == ENTRY_DONE);
+    }
+    return code;
+}
+
+START_TEST(test_a_change_that_cannot_be_taken_leaves_nothing) {
+    struct stage stage;
+    begin(&stage, "30-20-5 optimizer=sgd weighted");
+    fail_in_turn(&stage, "settings with a slot", try_settings, 2);
+    AWAIT(engine_look(stage.engine).backlog == 0);
+    fail_in_turn(&stage, "a reset", try_reset, 2);
+    end(&stage);
+}
+END_TEST
+
+static enum error_code try_clone(struct stage *stage, struct error *error) {
+    struct entry *entry;
+    double retry_after_seconds;
+    const enum error_code code =
+        engine_clone_model(stage->engine, stage->model, "copy", &stage->latch.completion, &entry,
+                           &retry_after_seconds, error);
+    memory_fail_after(-1); /* what follows is the test's own */
+    if (code == ERROR_NONE) {
+        latch_wait(&stage->latch, 1);
+        ck_assert(fixture_finish(entry).state == ENTRY_DONE);
+    }
+    return code;
+}
+
+START_TEST(test_a_clone_that_cannot_be_made_leaves_nothing) {
+    struct stage stage;
+    begin(&stage, "30-20-5 standardize named weighted");
+    fail_in_turn(&stage, "a clone", try_clone, 6);
+    end(&stage);
+}
+END_TEST
+
+START_TEST(test_a_waiter_that_cannot_be_made_is_null) {
+    memory_fail_after(0);
+    ck_assert(waiter_create(WAIT_FOR_STEP, 1, NULL) == NULL);
+    memory_fail_after(-1);
+}
+END_TEST
+
+/* What is acknowledged is done, even if a worker finds no memory for a while. */
+START_TEST(test_a_worker_without_memory_for_scratch_tries_again) {
+    struct engine *engine = fixture_engine(1);
+    struct model *model = fixture_model(engine, "m", "30-20-5");
+    struct model *other = fixture_model(engine, "other", "3-2");
+    struct gate gate;
+    gate_shut(&gate, engine, other);
+    struct entry *entry = fixture_post(engine, model, 500, 1);
+    memory_fail_after(0);
+    gate_open(&gate);
+    AWAIT(model_look(model).step == 1);
+    memory_fail_after(-1);
+    entry_release(entry);
+    model_release(model);
+    model_release(other);
+    fixture_end(engine);
+}
+END_TEST
+
+Suite *suite_engine_failures(void) {
+    Suite *suite = suite_create("engine_failures");
+    TCase *tests = tcase_create("failures");
+    tcase_set_timeout(tests, FIXTURE_DEADLINE_SECONDS);
+    tcase_add_test(tests, test_an_engine_that_cannot_be_made_says_so);
+    tcase_add_test(tests, test_a_model_that_cannot_be_made_leaves_nothing);
+    tcase_add_test(tests, test_a_batch_that_cannot_be_taken_leaves_nothing);
+    tcase_add_test(tests, test_a_query_that_cannot_be_made_leaves_nothing);
+    tcase_add_test(tests, test_a_change_that_cannot_be_taken_leaves_nothing);
+    tcase_add_test(tests, test_a_clone_that_cannot_be_made_leaves_nothing);
+    tcase_add_test(tests, test_a_waiter_that_cannot_be_made_is_null);
+    tcase_add_test(tests, test_a_worker_without_memory_for_scratch_tries_again);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
