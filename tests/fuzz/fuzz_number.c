@@ -1,0 +1,63 @@
+/* Fuzzes api/number.h: whatever is taken for a number is what strtod reads, and
+ * whatever number is written reads back. */
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/number.h"
+
+static void check_reading(const char *text, size_t size) {
+    const char *next = text;
+    double value = 0;
+    const enum number_end end = number_scan(text, text + size, &next, &value);
+    if (next < text || next > text + size) {
+        abort();
+    }
+    if (end != NUMBER_WHOLE) {
+        return;
+    }
+    const size_t length = (size_t)(next - text);
+    char copy[NUMBER_BYTES_MAX + 1];
+    memcpy(copy, text, length);
+    copy[length] = 0;
+    char *stop;
+    const double wanted = strtod(copy, &stop);
+    if (memcmp(&wanted, &value, sizeof wanted) != 0 || stop != copy + length) {
+        abort();
+    }
+    double again;
+    if (!number_read(text, length, &again) || memcmp(&again, &value, sizeof again) != 0) {
+        abort();
+    }
+}
+
+static void check_writing(const char *data) {
+    char text[NUMBER_TEXT_BYTES];
+    double number;
+    memcpy(&number, data, sizeof number);
+    if (isfinite(number)) {
+        const size_t length = number_write_double(text, number);
+        if (length != strlen(text) || strtod(text, NULL) != number) {
+            abort();
+        }
+    }
+    float small;
+    memcpy(&small, data, sizeof small);
+    if (isfinite(small)) {
+        const size_t length = number_write_float(text, small);
+        if (length != strlen(text) || strtof(text, NULL) != small) {
+            abort();
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    check_reading((const char *)data, size);
+    if (size >= sizeof(double)) {
+        check_writing((const char *)data);
+    }
+    return 0;
+}

@@ -1,0 +1,71 @@
+/* Integration tests: every test speaks HTTP with a live daemon.
+ *
+ * `integration [SUITE]` runs all of them or one suite; check's own variables
+ * (CK_RUN_CASE, CK_FORK=no, …) work too.  The last line is the summary. */
+#include <check.h>
+#include <curl/curl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/integration/daemon.h"
+#include "tests/integration/suites.h"
+
+static Suite *(*const suites[])(void) = {
+    models_suite,      batches_suite,       changes_suite,     predictions_suite,
+    evaluations_suite, normalization_suite, loss_suite,        health_suite,
+    bad_input_suite,   process_suite,       concurrency_suite,
+};
+
+/* The tests run in a child, so that whatever ends them, this process removes their
+ * files.  When the child is killed its tests and daemons die with it. */
+static volatile pid_t child;
+
+static void end_child(int number) {
+    (void)number;
+    kill(child, SIGKILL);
+}
+
+static int run_suites(const char *only) {
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    SRunner *runner = srunner_create(NULL);
+    for (size_t i = 0; i < sizeof suites / sizeof *suites; i++) {
+        srunner_add_suite(runner, suites[i]());
+    }
+    const double start = now_seconds();
+    srunner_run(runner, only, NULL, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    const int run = srunner_ntests_run(runner);
+    srunner_free(runner);
+    curl_global_cleanup();
+    const int bad_ends = daemons_ended_badly();
+    printf("integration: %d of %d tests passed, %d daemons ended badly, %.1f s\n", run - failed,
+           run, bad_ends, now_seconds() - start);
+    return run > 0 && failed + bad_ends == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv) {
+    if (!daemons_prepare(argv[0])) {
+        return EXIT_FAILURE;
+    }
+    const pid_t parent = getpid();
+    child = fork();
+    if (child == 0) {
+        daemons_begin(parent);
+        exit(run_suites(argc > 1 ? argv[1] : NULL));
+    }
+    static const int ends[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        sigaction(ends[i], &(struct sigaction){.sa_handler = end_child, .sa_flags = SA_RESTART},
+                  NULL);
+    }
+    int status = -1;
+    if (child > 0) {
+        waitpid(child, &status, 0);
+    }
+    daemons_clean_up();
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+}

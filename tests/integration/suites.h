@@ -1,0 +1,46 @@
+/* The suites, one file each a subject, and the fixtures they share. */
+#ifndef MLPD_TESTS_INTEGRATION_SUITES_H
+#define MLPD_TESTS_INTEGRATION_SUITES_H
+
+#include <check.h>
+#include <stddef.h>
+
+Suite *models_suite(void);
+Suite *batches_suite(void);
+Suite *changes_suite(void);
+Suite *predictions_suite(void);
+Suite *evaluations_suite(void);
+Suite *normalization_suite(void);
+Suite *loss_suite(void);
+Suite *health_suite(void);
+Suite *bad_input_suite(void);
+Suite *process_suite(void);
+Suite *concurrency_suite(void);
+
+/* Tests that share one daemon, started before the first and stopped after the last;
+ * each begins without any model. */
+TCase *shared_case(Suite *suite, const char *name);
+/* Tests that start daemons of their own. */
+TCase *lone_case(Suite *suite, const char *name);
+
+/* ---- slow work ---- */
+
+/* How long a slow batch takes, about: the machine was measured. */
+#define SLOW_SECONDS 0.7
+
+/* Make the model "slow": 16 inputs, 2 classes. */
+void slow_create(void);
+/* Post a slow batch to it, with these headers. */
+const struct answer *slow_post(const char *headers);
+
+/* ---- models that can be calculated by hand ---- */
+
+/* A network of one line, out = a·x + a, for a > 0. */
+void create_line(const char *name, double a);
+/* Two softmax classes, one input: the probability of class 1 is σ(x + 1). */
+void create_pair(const char *name);
+/* Three softmax classes, three inputs: the logits are 3·x[i] − Σx, for inputs that sum
+ * to 1 thus 3·x[i] − 1. */
+void create_three(const char *name, const char *classes);
+
+#endif
