@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/access.h"
 #include "core/base/buffer.h"
 #include "core/engine/completion.h"
 #include "core/engine/engine.h"
@@ -41,6 +42,7 @@ struct request {
     /* A header's value by name, case-insensitive, or NULL. */
     const char *(*header)(const void *context, const char *name);
     const void *header_context;
+    struct access access;
 };
 
 #define RESPONSE_HEADERS_MAX 8

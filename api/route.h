@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "api/access.h"
 #include "api/target.h"
 
 struct call;
@@ -18,11 +19,13 @@ enum body_kind {
 };
 
 struct handler {
-    const char *method; /* NULL ends a list; GET serves HEAD too */
+    const char *method;    /* NULL ends a list; GET serves HEAD too */
+    const char *operation; /* its name in the OpenAPI document: "createModel" */
+    const char *summary;   /* one line */
+    enum scope scope;      /* that it needs */
     enum body_kind body;
-    const char *parameters; /* query parameters it takes, separated by blanks */
+    const char *parameters; /* query parameters it takes, separated by blanks; NULL: none */
     void (*handle)(struct call *call);
-    const char *documentation;
 };
 
 #define HANDLERS_MAX 4

@@ -367,6 +367,7 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
         .target = target,
         .header = find_header,
         .header_context = connection,
+        .access = ACCESS_GRANTED,
     };
     return exchange_begin(exchange, connection, &request, framing) == EXCHANGE_ANSWER
                ? answer_early(http, connection, method, exchange)

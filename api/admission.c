@@ -1,0 +1,220 @@
+/* From headers to a call that knows what it is; see admission.h. */
+#include "api/admission.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api/media_type.h"
+#include "api/prefer.h"
+#include "api/words.h"
+
+static void answer_nothing_here(struct call *call) {
+    const struct target *target = &call->target;
+    if (!target->trailing_slash || target->matches_nothing) {
+        call_answer_problem(call, 404, NULL, "there is nothing at this address");
+        return;
+    }
+    char path[256] = "";
+    for (size_t i = 0; i < target->segment_count; i++) {
+        const size_t used = strlen(path);
+        snprintf(path + used, sizeof path - used, "/%.64s", target->segments[i]);
+    }
+    call_answer_problem(call, 404, NULL,
+                        "there is nothing at an address that ends in a slash; try %s", path);
+}
+
+static bool find_route(struct call *call) {
+    call->route = call->target.trailing_slash ? NULL : route_find(&call->target);
+    if (call->route == NULL) {
+        answer_nothing_here(call);
+    }
+    return call->route != NULL;
+}
+
+static bool find_handler(struct call *call, const char *method) {
+    char allow[ALLOW_BYTES];
+    route_allow(call->route, allow);
+    if (strcmp(method, "OPTIONS") == 0) {
+        call_answer_empty(call, 204);
+        call_add_header(call, "Allow", "%s", allow);
+        return false;
+    }
+    call->handler = route_handler(call->route, method);
+    if (call->handler == NULL) {
+        call_answer_problem(call, 405, NULL, "%.32s is not allowed here; allowed are %s", method,
+                            allow);
+        call_add_header(call, "Allow", "%s", allow);
+        return false;
+    }
+    return true;
+}
+
+/* A call without a scope is for everybody, and from everywhere. */
+static bool check_origin(struct call *call, const struct access *access) {
+    const bool allowed = access->objection == NULL || call->route->handlers[0].scope == SCOPE_NONE;
+    if (!allowed) {
+        call_answer_problem(call, 403, NULL, "%s", access->objection);
+    }
+    return allowed;
+}
+
+static bool check_token(struct call *call, const struct access *access, bool has_token) {
+    const enum scope scope = call->handler->scope;
+    if (scope == SCOPE_NONE || (access->known && (access->scopes & scope) != 0)) {
+        return true;
+    }
+    if (access->known) {
+        call_answer_problem(call, 403, NULL, "this call needs a token of scope %s",
+                            scope_name(scope));
+        call_add_header(call, "WWW-Authenticate",
+                        "Bearer realm=\"mlpd\", error=\"insufficient_scope\", scope=\"%s\"",
+                        scope_name(scope));
+    } else if (has_token) {
+        call_answer_problem(call, 401, NULL, "the token is not one of those that mlpd was given");
+        call_add_header(call, "WWW-Authenticate", "Bearer realm=\"mlpd\", error=\"invalid_token\"");
+    } else {
+        call_answer_problem(call, 401, NULL,
+                            "this call needs a token: Authorization: Bearer TOKEN");
+        call_add_header(call, "WWW-Authenticate", "Bearer realm=\"mlpd\"");
+    }
+    return false;
+}
+
+static bool check_parameters(struct call *call) {
+    const struct target *target = &call->target;
+    const char *allowed = call->handler->parameters;
+    if (target->bad_query) {
+        call_answer_problem(call, 400, NULL,
+                            "the query has a broken %%-escape or more than %d parameters",
+                            TARGET_PARAMETERS_MAX);
+        return false;
+    }
+    for (size_t i = 0; i < target->parameter_count; i++) {
+        const char *name = target->parameters[i].name;
+        if (allowed == NULL || !words_contain(allowed, name)) {
+            call_answer_problem(call, 422, NULL, "unknown query parameter '%.60s'; allowed: %s",
+                                name, allowed != NULL ? allowed : "none");
+            return false;
+        }
+        if (target_parameter(target, name) != target->parameters[i].value) {
+            call_answer_problem(call, 422, NULL, "the query parameter '%.60s' twice", name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool find_model(struct call *call) {
+    for (size_t i = 0; i < call->target.segment_count; i++) {
+        if (strcmp(call->route->segments[i], MODEL_SEGMENT) == 0) {
+            struct error error;
+            if (engine_find_model(call->api->engine, call->target.segments[i], &call->model,
+                                  &error) != ERROR_NONE) {
+                call_answer_error(call, &error);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* The Content-Length, when there is one that says more than --max-body. */
+static bool check_length(struct call *call, const struct request *request) {
+    const char *length = request->header(request->header_context, "Content-Length");
+    if (length != NULL && strtoull(length, NULL, 10) > call->api->body_bytes_max) {
+        call_answer_problem(call, 413, NULL, "a body of %.20s bytes; --max-body allows %zu", length,
+                            call->api->body_bytes_max);
+        return false;
+    }
+    const char *encoding = request->header(request->header_context, "Content-Encoding");
+    if (encoding != NULL && strcasecmp(encoding, "identity") != 0) {
+        call_answer_problem(call, 415, NULL,
+                            "Content-Encoding %.40s; bodies are taken uncompressed", encoding);
+        return false;
+    }
+    return true;
+}
+
+static void answer_media_type(struct call *call, const char *type, const char *allowed) {
+    if (media_type_is_forms(type)) {
+        call_answer_problem(call, 415, NULL,
+                            "Content-Type %.80s; with curl, send JSON by --json '…' and files "
+                            "by --data-binary @file with -H 'Content-Type: …' (%s)",
+                            type, allowed);
+    } else {
+        call_answer_problem(call, 415, NULL, "Content-Type %.80s; allowed: %s", type, allowed);
+    }
+}
+
+static bool read_scaling(struct call *call, struct intake_scaling *scaling) {
+    scaling->given = target_parameter(&call->target, "scale") != NULL ||
+                     target_parameter(&call->target, "offset") != NULL;
+    return call_read_number(call, "scale", -DBL_MAX, DBL_MAX, 1, &scaling->scale) &&
+           call_read_number(call, "offset", -DBL_MAX, DBL_MAX, 0, &scaling->offset);
+}
+
+static bool begin_intake(struct call *call, const struct request *request) {
+    const char *type = request->header(request->header_context, "Content-Type");
+    const struct intake_format *format = media_type_intake(type);
+    if (format == NULL) {
+        answer_media_type(call, type, "application/json, application/vnd.safetensors");
+        return false;
+    }
+    static const enum intake_purpose purposes[] = {[BODY_BATCH] = INTAKE_BATCH,
+                                                   [BODY_PREDICTION] = INTAKE_PREDICTION,
+                                                   [BODY_EVALUATION] = INTAKE_EVALUATION};
+    const char *length = request->header(request->header_context, "Content-Length");
+    struct intake_request intake = {
+        .purpose = purposes[call->handler->body],
+        .specification = &call->model->specification,
+        .ledger = engine_ledger(call->api->engine),
+        .body_bytes = length != NULL ? strtoull(length, NULL, 10) : 0,
+    };
+    if (!read_scaling(call, &intake.scaling)) {
+        return false;
+    }
+    call->intake = intake_create(format, &intake);
+    if (call->intake == NULL) {
+        call_answer_problem(call, 507, NULL, "no memory to read a body");
+        return false;
+    }
+    return true;
+}
+
+static bool prepare_body(struct call *call, const struct request *request) {
+    if (call->handler->body == BODY_NONE) {
+        return true;
+    }
+    if (call->handler->body != BODY_JSON) {
+        return begin_intake(call, request);
+    }
+    const char *type = request->header(request->header_context, "Content-Type");
+    if (!media_type_is_json(type)) {
+        answer_media_type(call, type, "application/json");
+        return false;
+    }
+    return true;
+}
+
+void admission_decide(struct call *call, const struct request *request) {
+    target_parse(&call->target, request->target);
+    if (strcmp(request->method, "OPTIONS") == 0 &&
+        (strcmp(request->target, "*") == 0 || strcmp(request->target, "/") == 0)) {
+        call_answer_empty(call, 204);
+        call_add_header(call, "Allow", "DELETE, GET, HEAD, OPTIONS, PATCH, POST");
+        return;
+    }
+    const bool has_token = request->header(request->header_context, "Authorization") != NULL;
+    if (find_route(call) && check_origin(call, &request->access) &&
+        find_handler(call, request->method) && check_token(call, &request->access, has_token) &&
+        check_parameters(call) && find_model(call) && check_length(call, request) &&
+        prepare_body(call, request)) {
+        const char *prefer = request->header(request->header_context, "Prefer");
+        call->prefers_wait = prefer_wait(prefer, &call->wait_seconds);
+        call->wait_seconds = fmin(call->wait_seconds, WAIT_SECONDS_MAX);
+    }
+}

@@ -1,0 +1,76 @@
+/* The answers of a call; see call_internal.h. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "api/call_internal.h"
+#include "api/problem.h"
+
+void call_add_header(struct call *call, const char *name, const char *format, ...) {
+    struct response *response = &call->response;
+    if (response->header_count == RESPONSE_HEADERS_MAX) {
+        return;
+    }
+    struct response_header *header = &response->headers[response->header_count++];
+    header->name = name;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(header->value, sizeof header->value, format, arguments);
+    va_end(arguments);
+}
+
+struct json_writer call_json(struct call *call) {
+    struct json_writer writer;
+    json_write_start(&writer, &call->response.body);
+    return writer;
+}
+
+void call_answer_json(struct call *call, unsigned status, struct json_writer *writer) {
+    struct error error;
+    if (json_write_finish(writer, &error) != ERROR_NONE) {
+        call_answer_error(call, &error);
+        return;
+    }
+    if (call->response.next_piece == NULL) {
+        (void)buffer_append(&call->response.body, "\n", 1, NULL); /* for terminals */
+    }
+    call->response.status = status;
+    call_add_header(call, "Content-Type", "application/json");
+    call->state = CALL_ANSWERED;
+}
+
+void call_answer_empty(struct call *call, unsigned status) {
+    call->response.status = status;
+    call->state = CALL_ANSWERED;
+}
+
+/* A first retry soon, a later one late: whole seconds, as HTTP has them. */
+static unsigned retry_after(const struct call *call) {
+    return (unsigned)fmin(fmax(ceil(call->retry_after_seconds), 1), 60);
+}
+
+static void answer_problem(struct call *call, unsigned status, const struct error *error) {
+    buffer_free(&call->response.body);
+    call->response.next_piece = NULL; /* of an answer that failed */
+    problem_write(&call->response, status, error);
+    call_add_header(call, "Content-Type", "application/problem+json");
+    if (status == 429 || status == 503) {
+        call_add_header(call, "Retry-After", "%u", retry_after(call));
+    }
+    call->state = CALL_ANSWERED;
+}
+
+void call_answer_error(struct call *call, const struct error *error) {
+    answer_problem(call, problem_status(error->code), error);
+}
+
+void call_answer_problem(struct call *call, unsigned status, const char *pointer,
+                         const char *format, ...) {
+    struct error error = {.code = ERROR_INVALID};
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error.message, sizeof error.message, format, arguments);
+    va_end(arguments);
+    snprintf(error.pointer, sizeof error.pointer, "%s", pointer != NULL ? pointer : "");
+    answer_problem(call, status, &error);
+}
