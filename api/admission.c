@@ -208,7 +208,8 @@ void admission_decide(struct call *call, const struct request *request) {
         call_add_header(call, "Allow", "DELETE, GET, HEAD, OPTIONS, PATCH, POST");
         return;
     }
-    const bool has_token = request->header(request->header_context, "Authorization") != NULL;
+    const char *authorization = request->header(request->header_context, "Authorization");
+    const bool has_token = authorization != NULL && strncasecmp(authorization, "Bearer ", 7) == 0;
     if (find_route(call) && check_origin(call, &request->access) &&
         find_handler(call, request->method) && check_token(call, &request->access, has_token) &&
         check_parameters(call) && find_model(call) && check_length(call, request) &&

@@ -35,6 +35,7 @@
 
 struct http {
     struct exchanges *exchanges;
+    const struct guard *guard;
     struct MHD_Response *refusals[REFUSAL_COUNT]; /* made once: they need no memory later */
     size_t daemon_count;
     struct MHD_Daemon *daemons[LISTENER_SOCKETS_MAX];
@@ -362,12 +363,13 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
         exchange_refuse(exchange, refusal);
         return answer_early(http, connection, method, exchange);
     }
+    const struct guard_request asked = {.header = find_header, .header_context = connection};
     const struct request request = {
         .method = method,
         .target = target,
         .header = find_header,
         .header_context = connection,
-        .access = ACCESS_GRANTED,
+        .access = guard_judge(http->guard, &asked),
     };
     return exchange_begin(exchange, connection, &request, framing) == EXCHANGE_ANSWER
                ? answer_early(http, connection, method, exchange)
@@ -464,6 +466,7 @@ enum error_code http_create(const struct http_settings *settings, struct http **
     if (http == NULL) {
         return error_set(error, ERROR_MEMORY, NULL, "no memory for the HTTP server");
     }
+    http->guard = settings->guard;
     MHD_set_panic_func(panic, NULL);
     connections_init(&http->connections, settings->connections_max);
     http->transport = (struct transport){.suspend = suspend,

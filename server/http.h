@@ -14,6 +14,7 @@
 
 #include "api/call.h"
 #include "core/base/error.h"
+#include "server/guard.h"
 #include "server/listener.h"
 
 struct http;
@@ -21,7 +22,8 @@ struct http;
 struct http_settings {
     const struct api *api; /* outlives it */
     const struct listener *listener;
-    size_t threads; /* for each socket of the listener */
+    const struct guard *guard; /* outlives it */
+    size_t threads;            /* for each socket of the listener */
     size_t connections_max;
 };
 

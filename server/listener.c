@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -58,7 +59,10 @@ static int open_socket(int family, const struct sockaddr *name, socklen_t bytes)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     }
     if (family == AF_INET6) {
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+        /* [::] takes IPv4 too, as there is one --listen; ::1 stands beside 127.0.0.1. */
+        const int only =
+            !IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)(const void *)name)->sin6_addr);
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
     }
     if (bind(fd, name, bytes) != 0 || listen(fd, BACKLOG) != 0) {
         const int number = errno;
@@ -82,11 +86,7 @@ static int open_ipv6(const char *host, uint16_t port) {
 }
 
 static uint16_t port_of(int fd) {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } name = {.any = {.sa_family = AF_UNSPEC}};
+    union socket_name name = {.any = {.sa_family = AF_UNSPEC}};
     socklen_t bytes = sizeof name;
     if (getsockname(fd, &name.any, &bytes) != 0) {
         return 0;
@@ -122,16 +122,65 @@ static bool open_localhost(struct listener *listener) {
     return false;
 }
 
-static bool open_one(struct listener *listener) {
-    struct address *address = &listener->address;
-    const int fd = address->kind == ADDRESS_IPV4 ? open_ipv4(address->host, address->port)
-                                                 : open_ipv6(address->host, address->port);
-    if (fd < 0) {
-        return false;
+static void set_port(struct sockaddr *name, uint16_t port) {
+    if (name->sa_family == AF_INET6) {
+        ((struct sockaddr_in6 *)(void *)name)->sin6_port = htons(port);
+    } else {
+        ((struct sockaddr_in *)(void *)name)->sin_port = htons(port);
     }
-    address->port = port_of(fd);
-    listener->sockets[listener->count++] = fd;
-    return true;
+}
+
+/* A name may have the same address twice. */
+static bool is_repeated(const struct addrinfo *found, const struct addrinfo *at) {
+    for (; found != at; found = found->ai_next) {
+        if (found->ai_addrlen == at->ai_addrlen) {
+            set_port(found->ai_addr, 0);
+            set_port(at->ai_addr, 0);
+            if (memcmp(found->ai_addr, at->ai_addr, at->ai_addrlen) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* All of them with the port that the first one got. */
+static enum error_code open_found(struct listener *listener, const struct addrinfo *found,
+                                  struct error *error) {
+    struct address *address = &listener->address;
+    for (const struct addrinfo *at = found; at != NULL; at = at->ai_next) {
+        if (listener->count == LISTENER_SOCKETS_MAX) {
+            return fail(address, "the name has more than 8 addresses", error);
+        }
+        if (is_repeated(found, at)) {
+            continue;
+        }
+        set_port(at->ai_addr, address->port);
+        const int fd = open_socket(at->ai_family, at->ai_addr, at->ai_addrlen);
+        if (fd < 0) {
+            return fail_errno(address, errno, error);
+        }
+        listener->sockets[listener->count++] = fd;
+        address->port = port_of(fd);
+    }
+    return ERROR_NONE;
+}
+
+static enum error_code open_addresses(struct listener *listener, struct error *error) {
+    static const int families[] = {[ADDRESS_IPV4] = AF_INET, [ADDRESS_IPV6] = AF_INET6};
+    const struct address *address = &listener->address;
+    const bool is_name = address->kind == ADDRESS_NAME;
+    const struct addrinfo hints = {.ai_family = is_name ? AF_UNSPEC : families[address->kind],
+                                   .ai_socktype = SOCK_STREAM,
+                                   .ai_flags = is_name ? AI_PASSIVE : AI_NUMERICHOST};
+    struct addrinfo *found;
+    const int failure = getaddrinfo(address->host, NULL, &hints, &found);
+    if (failure != 0) {
+        return fail(address, gai_strerror(failure), error);
+    }
+    const enum error_code code = open_found(listener, found, error);
+    freeaddrinfo(found);
+    return code;
 }
 
 /* Whether a process accepts connections on the socket of that name. */
@@ -182,9 +231,14 @@ enum error_code listener_open(const struct address *address, struct listener *li
     if (address->kind == ADDRESS_UNIX) {
         return open_unix(listener, error);
     }
-    const bool opened =
-        address->kind == ADDRESS_LOCALHOST ? open_localhost(listener) : open_one(listener);
-    return opened ? ERROR_NONE : fail_errno(address, errno, error);
+    if (address->kind == ADDRESS_LOCALHOST) {
+        return open_localhost(listener) ? ERROR_NONE : fail_errno(address, errno, error);
+    }
+    const enum error_code code = open_addresses(listener, error);
+    if (code != ERROR_NONE) {
+        listener_close(listener);
+    }
+    return code;
 }
 
 void listener_close(struct listener *listener) {

@@ -9,7 +9,7 @@
 #include "core/base/error.h"
 #include "server/address.h"
 
-#define LISTENER_SOCKETS_MAX 2 /* localhost: 127.0.0.1 and ::1 */
+#define LISTENER_SOCKETS_MAX 8 /* addresses of one name */
 
 struct listener {
     struct address address; /* with the port that was taken */
@@ -19,7 +19,8 @@ struct listener {
     ino_t inode;
 };
 
-/* ERROR_INTERNAL with a sentence that says what is in the way. */
+/* All of the address's sockets, or ERROR_INTERNAL with a sentence that says what is in
+ * the way. */
 enum error_code listener_open(const struct address *address, struct listener *listener,
                               struct error *error);
 

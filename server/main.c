@@ -19,6 +19,7 @@
 #include "core/engine/engine.h"
 #include "core/maths/numerics.h"
 #include "core/maths/product.h"
+#include "server/guard.h"
 #include "server/http.h"
 #include "server/listener.h"
 #include "server/log.h"
@@ -26,6 +27,7 @@
 #include "server/options.h"
 #include "server/port_file.h"
 #include "server/signals.h"
+#include "server/tokens.h"
 
 #define EXIT_USAGE 2
 #define OPEN_FILES_OTHER 32 /* the log, sockets that listen, epoll, … */
@@ -35,6 +37,7 @@ struct process {
     struct options options;
     struct api api;
     struct listener listener;
+    struct guard guard;
     struct http *http;
 };
 
@@ -78,6 +81,7 @@ static enum error_code start_http(struct process *process, struct error *error) 
     const struct http_settings settings = {
         .api = &process->api,
         .listener = &process->listener,
+        .guard = &process->guard,
         .threads = process->options.http_threads,
         .connections_max = process->options.connections_max,
     };
@@ -90,11 +94,24 @@ static void destroy_engine(struct process *process) {
     engine_destroy(process->api.engine);
 }
 
-/* All or nothing.  The socket comes first: it is what most often fails. */
+static enum error_code start_guard(struct process *process, struct error *error) {
+    const char *path = process->options.token_file;
+    return path != NULL ? tokens_create(path, &process->guard.tokens, error) : ERROR_NONE;
+}
+
+static void end_guard(struct process *process) {
+    tokens_destroy(process->guard.tokens);
+}
+
+/* All or nothing.  The files and the socket come first: they are what most often fails. */
 static enum error_code start(struct process *process, struct error *error) {
-    enum error_code code = listener_open(&process->options.listen, &process->listener, error);
+    enum error_code code = start_guard(process, error);
     if (code != ERROR_NONE) {
         return code;
+    }
+    code = listener_open(&process->options.listen, &process->listener, error);
+    if (code != ERROR_NONE) {
+        goto end_guard;
     }
     code = start_engine(process, error);
     if (code != ERROR_NONE) {
@@ -120,6 +137,8 @@ end_engine:
     destroy_engine(process);
 close_listener:
     listener_close(&process->listener);
+end_guard:
+    end_guard(process);
     return code;
 }
 
@@ -198,12 +217,26 @@ static int stop(struct process *process) {
         unlink(process->options.port_file);
     }
     listener_close(&process->listener);
+    end_guard(process);
     if (dropped > 0) {
         log_error("acknowledged batches were dropped", log_count("batches", dropped));
         return EXIT_FAILURE;
     }
     log_info("mlpd has ended; all that was acknowledged is trained");
     return EXIT_SUCCESS;
+}
+
+/* What cannot be read leaves what was there. */
+static void reload(const struct process *process, const char *signal) {
+    struct tokens *tokens = process->guard.tokens;
+    struct error error;
+    if (tokens == NULL) {
+        log_info("there is nothing to read again", log_text("signal", signal));
+    } else if (tokens_reload(tokens, &error) == ERROR_NONE) {
+        log_info("the tokens were read again", log_count("tokens", tokens_count(tokens)));
+    } else {
+        log_error("the tokens stay as they were", log_text("reason", error.message));
+    }
 }
 
 static void wait_for_stop(const struct process *process) {
@@ -215,12 +248,31 @@ static void wait_for_stop(const struct process *process) {
                      log_seconds("timeout_seconds", process->options.drain_timeout_seconds));
             return;
         case SIGNAL_RELOAD:
-            log_info("there is nothing to read again", log_text("signal", name));
+            reload(process, name);
             break;
         case SIGNAL_WAKE:
             break;
         }
     }
+}
+
+/* --hash-token: of the token on standard input, without the newline at its end. */
+static int hash_token(void) {
+    char token[4096], hash[TOKEN_HASH_TEXT_BYTES];
+    size_t bytes = fread(token, 1, sizeof token, stdin);
+    while (bytes > 0 && (token[bytes - 1] == '\n' || token[bytes - 1] == '\r')) {
+        bytes--;
+    }
+    struct error error;
+    if (bytes == 0 || bytes == sizeof token || memchr(token, '\n', bytes) != NULL) {
+        error_set(&error, ERROR_INVALID, NULL,
+                  "--hash-token reads one token of 1 to %zu bytes from standard input",
+                  sizeof token - 1);
+        return fail(&error, EXIT_USAGE);
+    }
+    token_hash(token, bytes, hash);
+    puts(hash);
+    return EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv) {
@@ -237,6 +289,8 @@ int main(int argc, char **argv) {
     case OPTIONS_VERSION:
         puts("mlpd " MLPD_VERSION);
         return EXIT_SUCCESS;
+    case OPTIONS_HASH_TOKEN:
+        return hash_token();
     case OPTIONS_RUN:
         break;
     }

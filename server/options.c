@@ -41,13 +41,21 @@ static const struct row rows[] = {
      .initial = "127.0.0.1:8080",
      .kind = KIND_ADDRESS,
      .offset = FIELD(listen),
-     .text = "HOST:PORT on loopback, or unix:PATH; port 0 takes a free one"},
+     .text = "HOST:PORT or unix:PATH; port 0 takes a free one; addresses that other\n"
+             "machines can reach need --token-file"},
     {.name = "port-file",
      .value_name = "FILE",
      .initial_note = "none",
      .kind = KIND_PATH,
      .offset = FIELD(port_file),
      .text = "written with the port once the daemon answers"},
+    {.name = "token-file",
+     .value_name = "FILE",
+     .initial_note = "none: nobody is asked for a token",
+     .kind = KIND_PATH,
+     .offset = FIELD(token_file),
+     .text = "lines of SCOPE sha256:HASH, the scope read, train or admin; read again\n"
+             "at SIGHUP; whoever calls must send one of the tokens"},
     {.name = "workers",
      .value_name = "N",
      .automatic = machine_cpus,
@@ -123,6 +131,9 @@ static const struct row rows[] = {
      .text = "time after SIGTERM to train what was acknowledged"},
     {.name = "help", .kind = KIND_FLAG, .text = "print this and end"},
     {.name = "version", .kind = KIND_FLAG, .text = "print the version and end"},
+    {.name = "hash-token",
+     .kind = KIND_FLAG,
+     .text = "print what the token file has for the token on standard input"},
 };
 
 #define ROWS (sizeof rows / sizeof *rows)
@@ -365,6 +376,19 @@ static enum error_code settle_row(const struct row *row, const char *flag_value,
                                 : ERROR_NONE;
 }
 
+/* What two options must agree on. */
+static enum error_code check_together(const struct options *options, struct error *error) {
+    char listen[ADDRESS_TEXT_BYTES];
+    if (options->token_file == NULL && !address_is_local(&options->listen)) {
+        address_format(&options->listen, listen);
+        return error_set(error, ERROR_INVALID, NULL,
+                         "--listen: '%.100s' can be reached from other machines, which is allowed "
+                         "only with --token-file; without it: loopback addresses, unix sockets",
+                         listen);
+    }
+    return ERROR_NONE;
+}
+
 enum options_outcome options_parse(int argc, char **argv, const char *(*variable)(const char *name),
                                    struct options *options, struct error *error) {
     const char *values[ROWS] = {NULL};
@@ -378,13 +402,16 @@ enum options_outcome options_parse(int argc, char **argv, const char *(*variable
     if (values[find_row("version", 7) - rows] != NULL) {
         return OPTIONS_VERSION;
     }
+    if (values[find_row("hash-token", 10) - rows] != NULL) {
+        return OPTIONS_HASH_TOKEN;
+    }
     for (size_t i = 0; i < ROWS; i++) {
         if (rows[i].kind != KIND_FLAG &&
             settle_row(&rows[i], values[i], variable, options, error) != ERROR_NONE) {
             return OPTIONS_WRONG;
         }
     }
-    return OPTIONS_RUN;
+    return check_together(options, error) == ERROR_NONE ? OPTIONS_RUN : OPTIONS_WRONG;
 }
 
 __attribute__((format(printf, 4, 5))) static void append(char *text, size_t size, size_t *used,
@@ -394,6 +421,17 @@ __attribute__((format(printf, 4, 5))) static void append(char *text, size_t size
     const int length = vsnprintf(text + *used, size - *used, format, arguments);
     va_end(arguments);
     *used = size_min(*used + (size_t)(length > 0 ? length : 0), size - 1);
+}
+
+/* Further lines begin where the first does. */
+static void append_lines(char *text, size_t size, size_t *used, const char *lines) {
+    size_t length = strcspn(lines, "\n");
+    append(text, size, used, "%.*s\n", (int)length, lines);
+    while (lines[length] == '\n') {
+        lines += length + 1;
+        length = strcspn(lines, "\n");
+        append(text, size, used, "  %-24s %.*s\n", "", (int)length, lines);
+    }
 }
 
 size_t options_help(char *text, size_t size) {
@@ -406,7 +444,8 @@ size_t options_help(char *text, size_t size) {
         char flag[48], source[SOURCE_BYTES];
         snprintf(flag, sizeof flag, "--%s %s", row->name,
                  row->value_name != NULL ? row->value_name : "");
-        append(text, size, &used, "  %-24s %s\n", flag, row->text);
+        append(text, size, &used, "  %-24s ", flag);
+        append_lines(text, size, &used, row->text);
         if (row->kind != KIND_FLAG) {
             variable_name(row, source, sizeof source);
             append(text, size, &used, "  %-24s [%s; default: %s]\n", "", source,
@@ -416,6 +455,7 @@ size_t options_help(char *text, size_t size) {
     append(text, size, &used,
            "\nFlags win over the environment variables in brackets.  Sizes are bytes, or\n"
            "powers of 1024 with K, M, G or T.  SIGTERM and SIGINT end the daemon when what\n"
-           "was acknowledged is trained; a second one ends it at once.\n");
+           "was acknowledged is trained; a second one ends it at once.  SIGHUP reads the token\n"
+           "file again.\n");
     return used;
 }

@@ -16,7 +16,9 @@
 
 struct options {
     struct address listen;
-    const char *port_file; /* NULL: none; points into the arguments or environment */
+    /* NULL: none; they point into the arguments or environment */
+    const char *port_file;
+    const char *token_file;
     size_t workers;
     size_t http_threads;
     size_t memory_bytes_max;
@@ -30,9 +32,10 @@ struct options {
 
 enum options_outcome {
     OPTIONS_RUN,
-    OPTIONS_HELP,    /* --help: print options_help and end */
-    OPTIONS_VERSION, /* --version */
-    OPTIONS_WRONG    /* one line in `error` that names the flag or variable */
+    OPTIONS_HELP,       /* --help: print options_help and end */
+    OPTIONS_VERSION,    /* --version */
+    OPTIONS_HASH_TOKEN, /* --hash-token: read a token, print its hash and end */
+    OPTIONS_WRONG       /* one line in `error` that names the flag or variable */
 };
 
 /* `variable` gives an environment variable's value or NULL: getenv, or a test's

@@ -35,6 +35,10 @@
     SUITE(training)                                                                                \
     SUITE(options)                                                                                 \
     SUITE(log)                                                                                     \
+    SUITE(address)                                                                                 \
+    SUITE(published)                                                                               \
+    SUITE(tokens)                                                                                  \
+    SUITE(guard)                                                                                   \
     SUITE(engine_history)                                                                          \
     SUITE(engine_registry)                                                                         \
     SUITE(engine_team)                                                                             \

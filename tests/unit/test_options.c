@@ -107,6 +107,20 @@ START_TEST(test_addresses) {
 }
 END_TEST
 
+START_TEST(test_tokens_allow_addresses_that_others_can_reach) {
+    static const char *const rows[] = {"--listen=0.0.0.0:80", "--listen=[::]:80",
+                                       "--listen=192.0.2.1:0", "--listen=example.org:80"};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct options options;
+        struct error error;
+        ck_assert_msg(parse((const char *const[]){rows[i], "--token-file", "f", NULL}, &options,
+                            &error) == OPTIONS_RUN,
+                      "%s: %s", rows[i], error.message);
+        EXPECT_TEXT(options.token_file, "f");
+    }
+}
+END_TEST
+
 START_TEST(test_flags_win_over_the_environment) {
     struct options options;
     variable_name = "MLPD_MAX_QUEUE";
@@ -172,10 +186,14 @@ START_TEST(test_what_is_wrong_is_told) {
         {{"--drain-timeout=86401"}, "'86401'"},
         {{"--log-level=loud"}, "'loud' is not one of debug, info, warning, error"},
         {{"--port-file="}, "--port-file: '' is not the name of a file"},
-        {{"--listen=0.0.0.0:80"}, "--listen: '0.0.0.0:80' can be reached from outside"},
-        {{"--listen=[::]:80"}, "no authentication yet"},
-        {{"--listen=[::ffff:127.0.0.1]:80"}, "no authentication yet"},
-        {{"--listen=example.org:80"}, "is not of the form"},
+        {{"--listen=0.0.0.0:80"}, "--listen: '0.0.0.0:80' can be reached from other machines"},
+        {{"--listen=[::]:80"}, "only with --token-file"},
+        {{"--listen=example.org:80"}, "only with --token-file"},
+        {{"--listen=[::ffff:127.0.0.1]:80"}, "is not of the form"},
+        {{"--listen=300.0.0.1:80"}, "is not of the form"},
+        {{"--listen=a b:80"}, "is not of the form"},
+        {{"--listen=[localhost]:80"}, "is not of the form"},
+        {{"--token-file="}, "--token-file: '' is not the name of a file"},
         {{"--listen=127.0.0.1:65536"}, "is not of the form"},
         {{"--listen=127.0.0.1"}, "is not of the form"},
         {{"--listen=::1:80"}, "is not of the form"},
@@ -201,6 +219,7 @@ START_TEST(test_help_and_version_come_before_values) {
     ck_assert_int_eq(parse((const char *const[]){"--workers=0", "--help", NULL}, &options, &error),
                      OPTIONS_HELP);
     ck_assert_int_eq(parse_one("--version", &options), OPTIONS_VERSION);
+    ck_assert_int_eq(parse_one("--hash-token", &options), OPTIONS_HASH_TOKEN);
 }
 END_TEST
 
@@ -209,7 +228,7 @@ START_TEST(test_help_lists_every_flag_and_variable) {
         "--listen",          "MLPD_LISTEN",   "--port-file",  "--workers",    "--http-threads",
         "--max-memory",      "--max-body",    "--max-queue",  "--log-format", "--max-connections",
         "--log-level",       "default: 64M",  "MLPD_WORKERS", "--help",       "--drain-timeout",
-        "MLPD_HTTP_THREADS", "default: none", "--version",
+        "MLPD_HTTP_THREADS", "default: none", "--version",    "--token-file", "--hash-token",
     };
     char text[8192];
     ck_assert_uint_eq(options_help(text, sizeof text), strlen(text));
@@ -227,6 +246,7 @@ Suite *suite_options(void) {
     tcase_add_test(tests, test_sizes_have_units_of_1024);
     tcase_add_test(tests, test_a_value_may_be_the_next_argument);
     tcase_add_test(tests, test_addresses);
+    tcase_add_test(tests, test_tokens_allow_addresses_that_others_can_reach);
     tcase_add_test(tests, test_flags_win_over_the_environment);
     tcase_add_test(tests, test_an_empty_variable_is_not_set);
     tcase_add_test(tests, test_a_wrong_variable_is_named);
