@@ -1,7 +1,6 @@
 /* From headers to a call that knows what it is; see admission.h. */
 #include "api/admission.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +9,6 @@
 
 #include "api/media_type.h"
 #include "api/prefer.h"
-#include "api/words.h"
 
 static void answer_nothing_here(struct call *call) {
     const struct target *target = &call->target;
@@ -84,9 +82,27 @@ static bool check_token(struct call *call, const struct access *access, bool has
     return false;
 }
 
+static bool takes_parameter(const struct handler *handler, const char *name) {
+    const enum parameter *allowed = handler->parameters;
+    while (*allowed != PARAMETER_NONE && strcmp(parameter_descriptions[*allowed].name, name) != 0) {
+        allowed++;
+    }
+    return *allowed != PARAMETER_NONE;
+}
+
+static void answer_unknown_parameter(struct call *call, const char *name) {
+    char allowed[160] = "";
+    for (const enum parameter *at = call->handler->parameters; *at != PARAMETER_NONE; at++) {
+        const size_t used = strlen(allowed);
+        snprintf(allowed + used, sizeof allowed - used, "%s%s", used > 0 ? ", " : "",
+                 parameter_descriptions[*at].name);
+    }
+    call_answer_problem(call, 422, NULL, "unknown query parameter '%.60s'; allowed: %s", name,
+                        *allowed != '\0' ? allowed : "none");
+}
+
 static bool check_parameters(struct call *call) {
     const struct target *target = &call->target;
-    const char *allowed = call->handler->parameters;
     if (target->bad_query) {
         call_answer_problem(call, 400, NULL,
                             "the query has a broken %%-escape or more than %d parameters",
@@ -95,9 +111,8 @@ static bool check_parameters(struct call *call) {
     }
     for (size_t i = 0; i < target->parameter_count; i++) {
         const char *name = target->parameters[i].name;
-        if (allowed == NULL || !words_contain(allowed, name)) {
-            call_answer_problem(call, 422, NULL, "unknown query parameter '%.60s'; allowed: %s",
-                                name, allowed != NULL ? allowed : "none");
+        if (!takes_parameter(call->handler, name)) {
+            answer_unknown_parameter(call, name);
             return false;
         }
         if (target_parameter(target, name) != target->parameters[i].value) {
@@ -153,8 +168,8 @@ static void answer_media_type(struct call *call, const char *type, const char *a
 static bool read_scaling(struct call *call, struct intake_scaling *scaling) {
     scaling->given = target_parameter(&call->target, "scale") != NULL ||
                      target_parameter(&call->target, "offset") != NULL;
-    return call_read_number(call, "scale", -DBL_MAX, DBL_MAX, 1, &scaling->scale) &&
-           call_read_number(call, "offset", -DBL_MAX, DBL_MAX, 0, &scaling->offset);
+    return call_read_number(call, PARAMETER_SCALE, &scaling->scale) &&
+           call_read_number(call, PARAMETER_OFFSET, &scaling->offset);
 }
 
 static bool begin_intake(struct call *call, const struct request *request) {

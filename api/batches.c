@@ -207,7 +207,7 @@ void batches_post(struct call *call) {
     uint64_t size;
     bool made;
     examples_trim(&call->intake->examples);
-    if (!call_read_integer(call, "batch_size", 1, INT32_MAX, 0, &size) ||
+    if (!call_read_integer(call, PARAMETER_BATCH_SIZE, &size) ||
         (size > 0 && !fits_queue(call, (size_t)size))) {
         return;
     }

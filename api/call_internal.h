@@ -61,9 +61,6 @@ struct call {
     struct buffer row_order; /* uint32_t [outputs], for top_k */
 };
 
-/* What wait=S may ask for, at most. */
-#define WAIT_SECONDS_MAX 300.0
-
 /* --- answering ------------------------------------------------------------------ */
 
 /* Answer with a document that was written into `writer`, which is finished here. */
@@ -102,16 +99,12 @@ void call_stop_waiting(struct call *call, bool expired);
 
 /* --- reading -------------------------------------------------------------------- */
 
-/* A whole number from a query parameter, `fallback` where it is not given.  False
- * after answering 422 when it is not a number from `minimum` to `maximum`. */
-bool call_read_integer(struct call *call, const char *parameter, uint64_t minimum, uint64_t maximum,
-                       uint64_t fallback, uint64_t *value);
-
-/* true or false, false where it is not given. */
-bool call_read_boolean(struct call *call, const char *parameter, bool *value);
-
-/* The same for a number that need not be whole. */
-bool call_read_number(struct call *call, const char *parameter, double minimum, double maximum,
-                      double fallback, double *value);
+/* The value of a query parameter, as its row in the table says: its fallback where it is
+ * not given.  False after answering 422 when it is not what the row allows.  The
+ * function is the one of the row's type. */
+bool call_read_integer(struct call *call, enum parameter parameter, uint64_t *value);
+bool call_read_number(struct call *call, enum parameter parameter, double *value);
+bool call_read_boolean(struct call *call, enum parameter parameter, bool *value);
+const char *call_read_text(const struct call *call, enum parameter parameter);
 
 #endif

@@ -4,9 +4,6 @@
 #include "api/timestamp.h"
 #include "core/base/memory.h"
 
-#define LIMIT_DEFAULT 1000
-#define LIMIT_MAX 1000 /* a bounded piece of work */
-
 static void write_point(struct json_writer *json, const struct history_row *row) {
     char time[TIMESTAMP_BYTES];
     timestamp_write(time, row->time);
@@ -67,9 +64,9 @@ static void resume_points(struct call *call, bool expired) {
 
 void loss_history_list(struct call *call) {
     double wait;
-    if (!call_read_integer(call, "after", 0, INT64_MAX, 0, &call->first) ||
-        !call_read_integer(call, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &call->last) ||
-        !call_read_number(call, "wait", 0, WAIT_SECONDS_MAX, 0, &wait)) {
+    if (!call_read_integer(call, PARAMETER_AFTER_BATCH, &call->first) ||
+        !call_read_integer(call, PARAMETER_LOSS_LIMIT, &call->last) ||
+        !call_read_number(call, PARAMETER_LOSS_WAIT, &wait)) {
         return;
     }
     if (wait > 0) {

@@ -8,9 +8,6 @@
 #include "api/model_answer.h"
 #include "api/specification_json.h"
 
-#define LIST_LIMIT_DEFAULT 20
-#define LIST_LIMIT_MAX 1000
-
 /* --- create ------------------------------------------------------------------------ */
 
 /* The create body as a name and a complete specification, the caller's on success. */
@@ -85,7 +82,7 @@ static void dry_run(struct call *call) {
 
 void models_create(struct call *call) {
     bool dry;
-    if (!call_read_boolean(call, "dry_run", &dry)) {
+    if (!call_read_boolean(call, PARAMETER_DRY_RUN, &dry)) {
         return;
     }
     if (dry) {
@@ -99,14 +96,13 @@ void models_create(struct call *call) {
 
 void models_list(struct call *call) {
     uint64_t limit;
-    if (!call_read_integer(call, "limit", 1, LIST_LIMIT_MAX, LIST_LIMIT_DEFAULT, &limit)) {
+    if (!call_read_integer(call, PARAMETER_LIST_LIMIT, &limit)) {
         return;
     }
-    const char *after = target_parameter(&call->target, "after");
+    const char *after = call_read_text(call, PARAMETER_AFTER_MODEL);
     struct model *models[LIST_LIMIT_MAX];
     bool more;
-    const size_t count =
-        engine_list_models(call->api->engine, after != NULL ? after : "", limit, models, &more);
+    const size_t count = engine_list_models(call->api->engine, after, limit, models, &more);
     struct json_writer json = call_json(call);
     json_write_begin_object(&json);
     json_write_key(&json, "data");
@@ -136,7 +132,7 @@ static void answer_hash(struct call *call, bool expired) {
 
 static void describe(struct call *call) {
     bool hash;
-    if (!call_read_boolean(call, "weights_sha256", &hash)) {
+    if (!call_read_boolean(call, PARAMETER_WEIGHTS_SHA256, &hash)) {
         return;
     }
     if (hash) {
@@ -161,7 +157,7 @@ static void resume_describing(struct call *call, bool expired) {
 
 void models_describe(struct call *call) {
     uint64_t step;
-    if (!call_read_integer(call, "wait_step", 0, INT64_MAX, 0, &step)) {
+    if (!call_read_integer(call, PARAMETER_WAIT_STEP, &step)) {
         return;
     }
     if (step > 0) {

@@ -6,6 +6,8 @@
 #include <stddef.h>
 
 #include "api/access.h"
+#include "api/parameter.h"
+#include "api/request_header.h"
 #include "api/target.h"
 
 struct call;
@@ -18,13 +20,38 @@ enum body_kind {
     BODY_EVALUATION
 };
 
+/* An answer of a handler that is no problem document, for the OpenAPI document.  One
+ * status may have several rows, of different media types. */
+struct route_answer {
+    unsigned status;        /* 0 ends a list */
+    const char *schema;     /* its name in schema.c; NULL: there is no body */
+    const char *media_type; /* NULL: application/json */
+    const char *headers;    /* that it has beside Content-Type, separated by blanks */
+    const char *when;       /* one sentence */
+};
+
+#define PARAMETERS_MAX_A_CALL 6
+#define HEARS_MAX 4
+#define ANSWERS_MAX 4
+#define ERRORS_MAX 6
+
 struct handler {
-    const char *method;    /* NULL ends a list; GET serves HEAD too */
-    const char *operation; /* its name in the OpenAPI document: "createModel" */
-    const char *summary;   /* one line */
-    enum scope scope;      /* that it needs */
+    const char *method;      /* NULL ends a list; GET serves HEAD too */
+    const char *operation;   /* its name in the OpenAPI document: "createModel" */
+    const char *summary;     /* one line */
+    const char *description; /* more of it, in Markdown; NULL: nothing more */
+    enum scope scope;        /* that it needs */
     enum body_kind body;
-    const char *parameters; /* query parameters it takes, separated by blanks; NULL: none */
+    const char *body_schema; /* of BODY_JSON: its name in schema.c */
+    bool body_is_optional;
+    enum parameter parameters[PARAMETERS_MAX_A_CALL + 1]; /* PARAMETER_NONE ends them */
+    enum request_header hears[HEARS_MAX + 1];             /* HEADER_NONE ends them */
+    struct route_answer answers[ANSWERS_MAX + 1];
+
+    /* Statuses of problem documents, 0 ends them, beside those that follow from the
+     * rest: of every call (400, 408, 422, 429, 431, 500, 503, 507), of a scope (401,
+     * 403), of {model} and {number} (404), of a body (411, 413, 415). */
+    unsigned errors[ERRORS_MAX + 1];
     void (*handle)(struct call *call);
 };
 
@@ -36,6 +63,7 @@ struct route {
     /* Segments; "{model}" is the name of a model, looked up before the handler
      * runs; "{number}" anything, for the handler. */
     const char *segments[TARGET_SEGMENTS_MAX];
+    const char *tag; /* the group of the OpenAPI document that it is in */
     struct handler handlers[HANDLERS_MAX];
 };
 

@@ -1,0 +1,103 @@
+/* The table of query parameters; see parameter.h. */
+#include "api/parameter.h"
+
+#include <float.h>
+#include <stdint.h>
+
+/* One field a line: rows grow. */
+const struct parameter_description parameter_descriptions[PARAMETER_COUNT] = {
+    [PARAMETER_DRY_RUN] =
+        {
+            .name = "dry_run",
+            .type = PARAMETER_BOOLEAN,
+            .documentation = "Make nothing; answer 200 with what the model would cost.",
+        },
+    [PARAMETER_LIST_LIMIT] =
+        {
+            .name = "limit",
+            .type = PARAMETER_INTEGER,
+            .minimum = 1,
+            .maximum = LIST_LIMIT_MAX,
+            .fallback = 20,
+            .documentation = "How many to answer at most.",
+        },
+    [PARAMETER_AFTER_MODEL] =
+        {
+            .name = "after",
+            .type = PARAMETER_TEXT,
+            .documentation = "Begin behind this name: the `next` of the page before.",
+        },
+    [PARAMETER_WEIGHTS_SHA256] =
+        {
+            .name = "weights_sha256",
+            .type = PARAMETER_BOOLEAN,
+            .documentation = "Answer also the SHA-256 of all weights and biases, layer by layer, "
+                             "float32 little-endian, row-major [out, in].",
+        },
+    [PARAMETER_WAIT_STEP] =
+        {
+            .name = "wait_step",
+            .type = PARAMETER_INTEGER,
+            .minimum = 0,
+            .maximum = COUNT_MAX,
+            .fallback = 0,
+            .documentation = "Wait until the model has taken this step, at most for the time that "
+                             "`Prefer: wait=S` gives (30 seconds without it), then answer.",
+        },
+    [PARAMETER_SCALE] =
+        {
+            .name = "scale",
+            .type = PARAMETER_NUMBER,
+            .minimum = -DBL_MAX,
+            .maximum = DBL_MAX,
+            .fallback = 1,
+            .documentation = "Each input x is taken as x·scale + offset.  A binary body may say so "
+                             "in its metadata; the query goes first.",
+        },
+    [PARAMETER_OFFSET] =
+        {
+            .name = "offset",
+            .type = PARAMETER_NUMBER,
+            .minimum = -DBL_MAX,
+            .maximum = DBL_MAX,
+            .fallback = 0,
+            .documentation = "See `scale`.",
+        },
+    [PARAMETER_BATCH_SIZE] =
+        {
+            .name = "batch_size",
+            .type = PARAMETER_INTEGER,
+            .minimum = 1,
+            .maximum = INT32_MAX,
+            .fallback = 0,
+            .documentation = "Cut the n rows of the body into ⌈n/batch_size⌉ batches in order, all "
+                             "of them accepted or none.",
+        },
+    [PARAMETER_AFTER_BATCH] =
+        {
+            .name = "after",
+            .type = PARAMETER_INTEGER,
+            .minimum = 0,
+            .maximum = COUNT_MAX,
+            .fallback = 0,
+            .documentation = "Begin behind this batch: the `next` of the answer before.",
+        },
+    [PARAMETER_LOSS_LIMIT] =
+        {
+            .name = "limit",
+            .type = PARAMETER_INTEGER,
+            .minimum = 1,
+            .maximum = LOSS_LIMIT_MAX,
+            .fallback = LOSS_LIMIT_MAX,
+            .documentation = "How many points to answer at most.",
+        },
+    [PARAMETER_LOSS_WAIT] =
+        {
+            .name = "wait",
+            .type = PARAMETER_NUMBER,
+            .minimum = 0,
+            .maximum = WAIT_SECONDS_MAX,
+            .fallback = 0,
+            .documentation = "Where there is no point yet, wait so many seconds for the first.",
+        },
+};

@@ -1,0 +1,39 @@
+/* The table of request headers; see request_header.h. */
+#include "api/request_header.h"
+
+const struct request_header_description request_header_descriptions[HEADER_COUNT] = {
+    [HEADER_PREFER] =
+        {
+            .name = "Prefer",
+            .example = "wait=10",
+            .documentation = "`wait=S`: answer once the work is done, or after S seconds (at most "
+                             "300) with how far it is (RFC 7240).",
+        },
+    [HEADER_IDEMPOTENCY_KEY] =
+        {
+            .name = "Idempotency-Key",
+            .example = "\"8e03978e-40d5-43e8-bc93-6894a57f9324\"",
+            .documentation = "A repeat with the same key and payload is done once and answered "
+                             "alike; quoted or bare it is the same key.",
+        },
+    [HEADER_IF_MATCH] =
+        {
+            .name = "If-Match",
+            .example = "\"f6c2a9d81e5b4c07.3\"",
+            .documentation = "The ETag that the settings must still have; 412 when they have "
+                             "another by now.",
+        },
+    [HEADER_IF_NONE_MATCH] =
+        {
+            .name = "If-None-Match",
+            .example = "\"5f3d2c1b0a998877\"",
+            .documentation = "An ETag that the client has the document of: 304 while it is the "
+                             "present one.",
+        },
+    [HEADER_LAST_EVENT_ID] =
+        {
+            .name = "Last-Event-ID",
+            .example = "41",
+            .documentation = "Resume a stream of events behind this batch.",
+        },
+};
