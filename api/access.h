@@ -18,8 +18,8 @@ enum scope {
 struct access {
     unsigned scopes;       /* that whoever asks has */
     bool known;            /* a token that mlpd knows, or tokens are not asked for */
-    const char *objection; /* a constant sentence for 403: this Host or Origin is not
-                            * allowed; NULL: it is */
+    const char *objection; /* a sentence for 403: this Host or Origin is not allowed; NULL:
+                            * it is.  Valid as long as the request */
 };
 
 /* Where tokens are not asked for and there is no objection. */

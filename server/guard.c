@@ -21,8 +21,19 @@ static const char *bearer_token(const char *authorization, size_t *bytes) {
     return *bytes > 0 ? token : NULL;
 }
 
-struct access guard_judge(const struct guard *guard, const struct guard_request *request) {
+struct access guard_judge(const struct guard *guard, const struct guard_request *request,
+                          char objection[ORIGINS_OBJECTION_BYTES]) {
     struct access access = ACCESS_GRANTED;
+    const struct origins_request from = {
+        .host = request->header(request->header_context, "Host"),
+        .target = request->target,
+        .origin = request->header(request->header_context, "Origin"),
+        .fetch_site = request->header(request->header_context, "Sec-Fetch-Site"),
+        .local = request->local,
+    };
+    if (!origins_allow(guard->origins, &from, objection)) {
+        access.objection = objection;
+    }
     if (guard->tokens != NULL) {
         size_t bytes;
         const char *token =

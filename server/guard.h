@@ -8,12 +8,16 @@
 #ifndef MLPD_SERVER_GUARD_H
 #define MLPD_SERVER_GUARD_H
 
+#include <stdbool.h>
+
 #include "api/access.h"
+#include "server/origins.h"
 #include "server/tokens.h"
 
 /* Fixed while requests come. */
 struct guard {
     struct tokens *tokens; /* NULL: tokens are not asked for */
+    struct origins *origins;
 };
 
 /* What a request says of itself. */
@@ -21,8 +25,12 @@ struct guard_request {
     /* A header's value by name, case-insensitive, or NULL. */
     const char *(*header)(const void *context, const char *name);
     const void *header_context;
+    const char *target; /* as on the request line */
+    bool local;         /* over a unix socket */
 };
 
-struct access guard_judge(const struct guard *guard, const struct guard_request *request);
+/* The objection, if any, is in `objection`. */
+struct access guard_judge(const struct guard *guard, const struct guard_request *request,
+                          char objection[ORIGINS_OBJECTION_BYTES]);
 
 #endif

@@ -197,7 +197,45 @@ static const char *find_header(const void *context, const char *name) {
     return MHD_lookup_connection_value((struct MHD_Connection *)context, MHD_HEADER_KIND, name);
 }
 
+/* Over a unix socket. */
+static bool is_local(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info != NULL && info->client_addr != NULL && info->client_addr->sa_family == AF_UNIX;
+}
+
 /* ---- answers ---- */
+
+/* Pages of another origin may read an answer only where it says so.  To ask whether they
+ * may send a request, a browser sends OPTIONS first. */
+static enum MHD_Result add_origin_headers(const struct http *http,
+                                          struct MHD_Connection *connection, const char *method,
+                                          struct MHD_Response *response) {
+    static const char *const rows[][2] = {
+        {"Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE"},
+        {"Access-Control-Allow-Headers",
+         "Authorization, Content-Type, Content-Encoding, Idempotency-Key, If-Match, "
+         "If-None-Match, Last-Event-ID, Prefer, X-Request-Id"},
+        {"Access-Control-Max-Age", "600"},
+    };
+    const char *origin = find_header(connection, MHD_HTTP_HEADER_ORIGIN);
+    if (origin == NULL || !origins_lists(http->guard->origins, origin)) {
+        return MHD_YES;
+    }
+    enum MHD_Result result =
+        MHD_add_response_header(response, "Access-Control-Allow-Origin", origin) == MHD_YES &&
+                MHD_add_response_header(response, "Access-Control-Expose-Headers", "*") ==
+                    MHD_YES &&
+                MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Origin") == MHD_YES
+            ? MHD_YES
+            : MHD_NO;
+    const bool asks = strcmp(method, MHD_HTTP_METHOD_OPTIONS) == 0 &&
+                      find_header(connection, "Access-Control-Request-Method") != NULL;
+    for (size_t i = 0; asks && result == MHD_YES && i < sizeof rows / sizeof *rows; i++) {
+        result = MHD_add_response_header(response, rows[i][0], rows[i][1]);
+    }
+    return result;
+}
 
 static enum MHD_Result queue_refusal(const struct http *http, struct MHD_Connection *connection,
                                      enum refusal refusal) {
@@ -265,7 +303,8 @@ static enum MHD_Result queue_answer(const struct http *http, struct MHD_Connecti
         return queue_refusal(http, connection, REFUSAL_MEMORY);
     }
     const enum MHD_Result result =
-        add_headers(response, answer, exchange_closes(exchange)) == MHD_YES
+        add_headers(response, answer, exchange_closes(exchange)) == MHD_YES &&
+                add_origin_headers(http, connection, method, response) == MHD_YES
             ? MHD_queue_response(connection, answer->status, response)
             : queue_refusal(http, connection, REFUSAL_MEMORY);
     MHD_destroy_response(response);
@@ -363,13 +402,17 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
         exchange_refuse(exchange, refusal);
         return answer_early(http, connection, method, exchange);
     }
-    const struct guard_request asked = {.header = find_header, .header_context = connection};
+    char objection[ORIGINS_OBJECTION_BYTES];
+    const struct guard_request asked = {.header = find_header,
+                                        .header_context = connection,
+                                        .target = target,
+                                        .local = is_local(connection)};
     const struct request request = {
         .method = method,
         .target = target,
         .header = find_header,
         .header_context = connection,
-        .access = guard_judge(http->guard, &asked),
+        .access = guard_judge(http->guard, &asked, objection),
     };
     return exchange_begin(exchange, connection, &request, framing) == EXCHANGE_ANSWER
                ? answer_early(http, connection, method, exchange)

@@ -225,20 +225,33 @@ static enum error_code open_unix(struct listener *listener, struct error *error)
     return ERROR_NONE;
 }
 
+static void note_bound(struct listener *listener) {
+    for (size_t i = 0; i < listener->count; i++) {
+        union socket_name name = {.any = {.sa_family = AF_UNIX}};
+        socklen_t bytes = sizeof name;
+        (void)getsockname(listener->sockets[i], &name.any, &bytes); /* of our own: it has one */
+        address_of_socket(&name, bytes, &listener->bound[i]);
+    }
+}
+
+static enum error_code open_tcp(struct listener *listener, struct error *error) {
+    if (listener->address.kind != ADDRESS_LOCALHOST) {
+        return open_addresses(listener, error);
+    }
+    return open_localhost(listener) ? ERROR_NONE : fail_errno(&listener->address, errno, error);
+}
+
 enum error_code listener_open(const struct address *address, struct listener *listener,
                               struct error *error) {
     *listener = (struct listener){.address = *address};
-    if (address->kind == ADDRESS_UNIX) {
-        return open_unix(listener, error);
-    }
-    if (address->kind == ADDRESS_LOCALHOST) {
-        return open_localhost(listener) ? ERROR_NONE : fail_errno(address, errno, error);
-    }
-    const enum error_code code = open_addresses(listener, error);
+    const enum error_code code =
+        address->kind == ADDRESS_UNIX ? open_unix(listener, error) : open_tcp(listener, error);
     if (code != ERROR_NONE) {
         listener_close(listener);
+        return code;
     }
-    return code;
+    note_bound(listener);
+    return ERROR_NONE;
 }
 
 void listener_close(struct listener *listener) {

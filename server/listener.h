@@ -15,6 +15,7 @@ struct listener {
     struct address address; /* with the port that was taken */
     size_t count;
     int sockets[LISTENER_SOCKETS_MAX];
+    struct address bound[LISTENER_SOCKETS_MAX]; /* each socket's own */
     dev_t device; /* of the unix socket's file, so that only ours is removed */
     ino_t inode;
 };

@@ -25,6 +25,7 @@
 #include "server/log.h"
 #include "server/machine.h"
 #include "server/options.h"
+#include "server/origins.h"
 #include "server/port_file.h"
 #include "server/signals.h"
 #include "server/tokens.h"
@@ -94,28 +95,44 @@ static void destroy_engine(struct process *process) {
     engine_destroy(process->api.engine);
 }
 
+/* What a request may call this daemon: its own names, too. */
+static enum error_code start_origins(struct process *process, struct error *error) {
+    const struct listener *listener = &process->listener;
+    struct address bound[LISTENER_SOCKETS_MAX + 1] = {listener->address};
+    memcpy(bound + 1, listener->bound, sizeof listener->bound);
+    const struct origins_settings settings = {.allowed_hosts = process->options.allowed_hosts,
+                                              .allowed_origins = process->options.allowed_origins,
+                                              .bound = bound,
+                                              .bound_count = listener->count + 1};
+    return origins_create(&settings, &process->guard.origins, error);
+}
+
+/* The socket is open. */
 static enum error_code start_guard(struct process *process, struct error *error) {
     const char *path = process->options.token_file;
-    return path != NULL ? tokens_create(path, &process->guard.tokens, error) : ERROR_NONE;
+    const enum error_code code =
+        path != NULL ? tokens_create(path, &process->guard.tokens, error) : ERROR_NONE;
+    return code == ERROR_NONE ? start_origins(process, error) : code;
 }
 
 static void end_guard(struct process *process) {
+    origins_destroy(process->guard.origins);
     tokens_destroy(process->guard.tokens);
 }
 
-/* All or nothing.  The files and the socket come first: they are what most often fails. */
+/* All or nothing.  The socket and the files come first: they are what most often fails. */
 static enum error_code start(struct process *process, struct error *error) {
-    enum error_code code = start_guard(process, error);
+    enum error_code code = listener_open(&process->options.listen, &process->listener, error);
     if (code != ERROR_NONE) {
         return code;
     }
-    code = listener_open(&process->options.listen, &process->listener, error);
+    code = start_guard(process, error);
     if (code != ERROR_NONE) {
         goto end_guard;
     }
     code = start_engine(process, error);
     if (code != ERROR_NONE) {
-        goto close_listener;
+        goto end_guard;
     }
     code = start_http(process, error);
     if (code != ERROR_NONE) {
@@ -132,13 +149,12 @@ end_http:
     http_stop(process->http);
     destroy_engine(process);
     http_destroy(process->http);
-    goto close_listener;
+    goto end_guard;
 end_engine:
     destroy_engine(process);
-close_listener:
-    listener_close(&process->listener);
 end_guard:
     end_guard(process);
+    listener_close(&process->listener);
     return code;
 }
 

@@ -11,8 +11,18 @@
 
 #include "core/base/checked.h"
 #include "server/machine.h"
+#include "server/origins.h"
 
-enum kind { KIND_ADDRESS, KIND_PATH, KIND_COUNT, KIND_SIZE, KIND_SECONDS, KIND_CHOICE, KIND_FLAG };
+enum kind {
+    KIND_ADDRESS,
+    KIND_PATH,
+    KIND_COUNT,
+    KIND_SIZE,
+    KIND_SECONDS,
+    KIND_CHOICE,
+    KIND_LIST,
+    KIND_FLAG
+};
 
 struct row {
     const char *name;          /* without the dashes */
@@ -25,6 +35,8 @@ struct row {
     size_t offset;             /* of the field in struct options */
     size_t minimum, maximum;   /* of counts, sizes and seconds */
     const char *const *choice; /* of choices; an index becomes the value */
+    /* of lists: whether the value is one */
+    enum error_code (*check)(const char *list, struct error *error);
 };
 
 static const char *const formats[] = {"text", "json", NULL};
@@ -56,6 +68,22 @@ static const struct row rows[] = {
      .offset = FIELD(token_file),
      .text = "lines of SCOPE sha256:HASH, the scope read, train or admin; read again\n"
              "at SIGHUP; whoever calls must send one of the tokens"},
+    {.name = "allowed-hosts",
+     .value_name = "LIST",
+     .initial_note = "loopback names and --listen's address, which always are",
+     .kind = KIND_LIST,
+     .offset = FIELD(allowed_hosts),
+     .check = origins_check_hosts,
+     .text = "names by which clients may call the daemon (the Host field),\n"
+             "comma-separated, with or without a port; * with --token-file: any"},
+    {.name = "allowed-origins",
+     .value_name = "LIST",
+     .initial_note = "none but the daemon's own",
+     .kind = KIND_LIST,
+     .offset = FIELD(allowed_origins),
+     .check = origins_check_origins,
+     .text = "origins whose web pages may call, such as https://app.example.org,\n"
+             "comma-separated; * with --token-file: any"},
     {.name = "workers",
      .value_name = "N",
      .automatic = machine_cpus,
@@ -265,6 +293,16 @@ static enum error_code set_path(const char *source, const char *value, void *fie
     return ERROR_NONE;
 }
 
+static enum error_code set_list(const struct row *row, const char *source, const char *value,
+                                void *field, struct error *error) {
+    struct error reason;
+    if (row->check(value, &reason) != ERROR_NONE) {
+        return error_set(error, ERROR_INVALID, NULL, "%s: %s", source, reason.message);
+    }
+    *(const char **)field = value;
+    return ERROR_NONE;
+}
+
 /* `source` is what the message names: "--workers" or "MLPD_WORKERS". */
 static enum error_code set_value(const struct row *row, const char *source, const char *value,
                                  struct options *options, struct error *error) {
@@ -281,6 +319,8 @@ static enum error_code set_value(const struct row *row, const char *source, cons
         return set_seconds(row, source, value, field, error);
     case KIND_CHOICE:
         return set_choice(row, source, value, field, error);
+    case KIND_LIST:
+        return set_list(row, source, value, field, error);
     case KIND_FLAG:
         break;
     }
@@ -385,6 +425,15 @@ static enum error_code check_together(const struct options *options, struct erro
                          "--listen: '%.100s' can be reached from other machines, which is allowed "
                          "only with --token-file; without it: loopback addresses, unix sockets",
                          listen);
+    }
+    const bool any_host = options->allowed_hosts != NULL && strchr(options->allowed_hosts, '*');
+    const bool any_origin =
+        options->allowed_origins != NULL && strchr(options->allowed_origins, '*');
+    if (options->token_file == NULL && (any_host || any_origin)) {
+        return error_set(error, ERROR_INVALID, NULL,
+                         "--allowed-%s: * would let every web page use this daemon, which is "
+                         "allowed only with --token-file",
+                         any_host ? "hosts" : "origins");
     }
     return ERROR_NONE;
 }

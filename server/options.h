@@ -19,6 +19,7 @@ struct options {
     /* NULL: none; they point into the arguments or environment */
     const char *port_file;
     const char *token_file;
+    const char *allowed_hosts, *allowed_origins; /* lists; see origins.h */
     size_t workers;
     size_t http_threads;
     size_t memory_bytes_max;

@@ -17,6 +17,7 @@ Suite *bad_input_suite(void);
 Suite *process_suite(void);
 Suite *concurrency_suite(void);
 Suite *access_suite(void);
+Suite *origins_suite(void);
 
 /* Tests that share one daemon, started before the first and stopped after the last;
  * each begins without any model. */

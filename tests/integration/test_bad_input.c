@@ -674,7 +674,7 @@ START_TEST(test_long_content_length_is_413_before_the_body_is_sent) {
     begin_with_model();
     char wanted[256], answer[2048];
     snprintf(wanted, sizeof wanted,
-             "POST %s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+             "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
              "Content-Length: 67108865\r\n\r\n{",
              paths[_i]);
     const int status = raw_exchange(wanted, strlen(wanted), answer, sizeof answer);
@@ -716,7 +716,8 @@ START_TEST(test_long_chunked_body_is_413_though_it_goes_on) {
     const int connection = raw_connect();
     char chunk[4096 + 1], answer[2048];
     memset(chunk, ' ', sizeof chunk);
-    raw_send_text(connection, "POST %s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+    raw_send_text(connection,
+                  "POST %s HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
                   BATCHES);
     for (int i = 0; i < 2000; i++) { /* 8 MiB, or until the daemon has enough */
         if (!raw_send_text(connection, "1000\r\n%.4096s\r\n", chunk)) {
@@ -748,23 +749,26 @@ END_TEST
 
 START_TEST(test_doubtful_framing_is_400) {
     static const char *const requests[] = {
-        "POST " BATCHES " HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-        "POST " BATCHES " HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
-        "POST " BATCHES " HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n"
+        "POST " BATCHES
+        " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        "POST " BATCHES
+        " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+        "POST " BATCHES " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n"
         "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "POST " BATCHES " HTTP/1.1\r\nHost: a\r\nContent-Length: -2\r\n\r\n{}",
-        "POST " BATCHES " HTTP/1.1\r\nHost: a\r\nContent-Length: +2\r\n\r\n{}",
-        "POST " BATCHES " HTTP/1.1\r\nHost: a\r\nContent-Length: 0x2\r\n\r\n{}",
-        "POST " BATCHES " HTTP/1.1\r\nHost: a\r\nContent-Length: two\r\n\r\n{}",
-        "POST " BATCHES " HTTP/1.1\r\nHost: a\r\nContent-Length: 2, 2\r\n\r\n{}",
-        "POST " BATCHES " HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n{}",
-        "POST " BATCHES " HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n{}",
-        "POST " BATCHES " HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST " BATCHES " HTTP/1.1\r\nHost: localhost\r\nContent-Length: -2\r\n\r\n{}",
+        "POST " BATCHES " HTTP/1.1\r\nHost: localhost\r\nContent-Length: +2\r\n\r\n{}",
+        "POST " BATCHES " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0x2\r\n\r\n{}",
+        "POST " BATCHES " HTTP/1.1\r\nHost: localhost\r\nContent-Length: two\r\n\r\n{}",
+        "POST " BATCHES " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2, 2\r\n\r\n{}",
+        "POST " BATCHES " HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n{}",
+        "POST " BATCHES " HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n{}",
+        "POST " BATCHES
+        " HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "GET /health/live HTTP/1.1\r\n\r\n",
-        "GET /health/live HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-        "GET /health/live HTTP/1.1\r\nHost: a\r\nBad Name: x\r\n\r\n",
-        "GET /health/live HTTP/1.1\r\nHost: a\r\nSpaced : x\r\n\r\n",
-        "GET /health/live HTTP/1.1\r\nHost: a\r\nFolded: x\r\n y\r\n\r\n",
+        "GET /health/live HTTP/1.1\r\nHost: localhost\r\nHost: b\r\n\r\n",
+        "GET /health/live HTTP/1.1\r\nHost: localhost\r\nBad Name: x\r\n\r\n",
+        "GET /health/live HTTP/1.1\r\nHost: localhost\r\nSpaced : x\r\n\r\n",
+        "GET /health/live HTTP/1.1\r\nHost: localhost\r\nFolded: x\r\n y\r\n\r\n",
     };
     begin_with_model();
     char answer[2048];
@@ -781,7 +785,7 @@ START_TEST(test_chunk_that_lies_is_no_batch) {
     begin_with_model();
     char wanted[512], answer[2048];
     snprintf(wanted, sizeof wanted,
-             "POST %s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%s", BATCHES,
+             "POST %s HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n%s", BATCHES,
              chunks[_i]);
     const int status = raw_exchange(wanted, strlen(wanted), answer, sizeof answer);
     ck_assert_msg(status == 0 || (status >= 400 && status < 500),
@@ -794,8 +798,8 @@ START_TEST(test_half_body_is_no_batch) {
     static const char *const framings[] = {"Content-Length: 31", "Transfer-Encoding: chunked"};
     begin_with_model();
     const int connection = raw_connect();
-    raw_send_text(connection, "POST %s HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n%s", BATCHES, framings[_i],
-                  _i == 0 ? "{\"inputs\":[[1,2]]," : "1f\r\n{\"inputs\":[[1,2]],");
+    raw_send_text(connection, "POST %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n%s", BATCHES,
+                  framings[_i], _i == 0 ? "{\"inputs\":[[1,2]]," : "1f\r\n{\"inputs\":[[1,2]],");
     close(connection);
     want_status(get("/health/live"), 200);
     want_model_as_it_was();
@@ -808,7 +812,7 @@ START_TEST(test_body_in_single_bytes_is_a_batch) {
     const int connection = raw_connect();
     char answer[2048];
     raw_send_text(connection,
-                  "POST %s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+                  "POST %s HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
                   "Prefer: wait=60\r\n\r\n",
                   BATCHES);
     for (size_t i = 0; i < sizeof body - 1; i++) {
@@ -823,7 +827,7 @@ END_TEST
 
 START_TEST(test_headers_of_more_than_32_kib_are_431) {
     char *wanted = malloc(70000), answer[2048];
-    size_t used = (size_t)sprintf(wanted, "GET /health/live HTTP/1.1\r\nHost: a\r\nX: ");
+    size_t used = (size_t)sprintf(wanted, "GET /health/live HTTP/1.1\r\nHost: localhost\r\nX: ");
     memset(wanted + used, 'x', 60000);
     used += 60000;
     used += (size_t)sprintf(wanted + used, "\r\n\r\n");

@@ -171,9 +171,10 @@ static void leave_in_a_body(struct client *client) {
         note_fault(client, "no connection");
         return;
     }
-    raw_send_text(connection,
-                  "POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: 4000\r\n\r\n{\"inputs\":[%s",
-                  model_path(client, "/batches"), rows_text(client, draw(client, 20)));
+    raw_send_text(
+        connection,
+        "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000\r\n\r\n{\"inputs\":[%s",
+        model_path(client, "/batches"), rows_text(client, draw(client, 20)));
     leave(client, connection);
 }
 
@@ -185,9 +186,10 @@ static void leave_in_a_wait(struct client *client) {
         note_fault(client, "no connection");
         return;
     }
-    raw_send_text(connection,
-                  "POST %s HTTP/1.1\r\nHost: a\r\nPrefer: wait=60\r\nContent-Length: %zu\r\n\r\n%s",
-                  model_path(client, "/batches"), strlen(body), body);
+    raw_send_text(
+        connection,
+        "POST %s HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=60\r\nContent-Length: %zu\r\n\r\n%s",
+        model_path(client, "/batches"), strlen(body), body);
     if (draw(client, 2) == 0) {
         nanosleep(&(struct timespec){.tv_nsec = draw(client, 3000000)}, NULL);
     }
@@ -202,7 +204,8 @@ static void leave_in_an_answer(struct client *client) {
         return;
     }
     char some[64];
-    raw_send_text(connection, "POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n%s",
+    raw_send_text(connection,
+                  "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n%s",
                   model_path(client, "/predictions"), strlen(body), body);
     raw_read(connection, some, sizeof some);
     leave(client, connection);
@@ -290,8 +293,8 @@ START_TEST(test_daemon_ends_well_under_fire) {
     int open[20];
     for (int i = 0; i < 20; i++) {
         open[i] = raw_connect();
-        raw_send_text(open[i],
-                      "POST /v1/models HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{");
+        raw_send_text(
+            open[i], "POST /v1/models HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{");
     }
     daemon_stop(); /* with half a request on 20 connections */
     for (int i = 0; i < 20; i++) {
@@ -340,7 +343,7 @@ START_TEST(test_batch_of_a_client_that_left_is_trained) {
     want_status(slow_post(NULL), 202);
     const int connection = raw_connect();
     raw_send_text(connection,
-                  "POST /v1/models/m/batches HTTP/1.1\r\nHost: a\r\nPrefer: wait=60\r\n"
+                  "POST /v1/models/m/batches HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=60\r\n"
                   "Content-Length: %zu\r\n\r\n%s",
                   strlen(body), body);
     /* acknowledged: it has a number */

@@ -185,8 +185,9 @@ START_TEST(test_empty_query_is_no_parameter) {
 END_TEST
 
 START_TEST(test_connection_serves_one_request_after_another) {
-    static const char two[] = "GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
-                              "GET /v1/none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    static const char two[] =
+        "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        "GET /v1/none HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     char answer[4096] = "";
     const int connection = raw_connect();
     raw_send(connection, two, sizeof two - 1);

@@ -39,6 +39,7 @@
     SUITE(address)                                                                                 \
     SUITE(published)                                                                               \
     SUITE(tokens)                                                                                  \
+    SUITE(origins)                                                                                 \
     SUITE(guard)                                                                                   \
     SUITE(engine_history)                                                                          \
     SUITE(engine_registry)                                                                         \

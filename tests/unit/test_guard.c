@@ -19,9 +19,21 @@ static const char *find_header(const void *context, const char *name) {
     return NULL;
 }
 
+static char objection[ORIGINS_OBJECTION_BYTES];
+
 static struct access judge(const struct guard *guard, const char *const *headers) {
-    const struct guard_request request = {.header = find_header, .header_context = headers};
-    return guard_judge(guard, &request);
+    const struct guard_request request = {
+        .header = find_header, .header_context = headers, .target = "/v1/models"};
+    objection[0] = '\0';
+    return guard_judge(guard, &request, objection);
+}
+
+static struct origins *only_loopback(void) {
+    struct origins *origins;
+    struct error error;
+    const struct origins_settings settings = {.bound_count = 0};
+    ck_assert_int_eq(origins_create(&settings, &origins, &error), ERROR_NONE);
+    return origins;
 }
 
 static struct tokens *alice_trains(void) {
@@ -38,12 +50,26 @@ static struct tokens *alice_trains(void) {
 }
 
 START_TEST(test_without_tokens_everybody_may_everything) {
-    const struct guard guard = {.tokens = NULL};
+    const struct guard guard = {.tokens = NULL, .origins = only_loopback()};
     const char *const rows[][3] = {{NULL}, {"Authorization", "Bearer x"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct access access = judge(&guard, rows[i]);
         ck_assert(access.known && access.scopes == SCOPE_ALL && access.objection == NULL);
     }
+    origins_destroy(guard.origins);
+}
+END_TEST
+
+START_TEST(test_objection_is_told_beside_what_the_token_grants) {
+    const struct guard guard = {.tokens = alice_trains(), .origins = only_loopback()};
+    const char *const headers[] = {
+        "Host", "localhost", "Authorization", "Bearer alice", "Origin", "http://x.test", NULL};
+    const struct access access = judge(&guard, headers);
+    ck_assert(access.known && access.scopes == (SCOPE_READ | SCOPE_TRAIN));
+    ck_assert_msg(access.objection == objection && strstr(objection, "http://x.test") != NULL,
+                  "found '%s'", objection);
+    origins_destroy(guard.origins);
+    tokens_destroy(guard.tokens);
 }
 END_TEST
 
@@ -66,7 +92,7 @@ START_TEST(test_bearer_is_read_in_any_case_and_nothing_else_is) {
         {"", 0},
         {NULL, 0},
     };
-    const struct guard guard = {.tokens = alice_trains()};
+    const struct guard guard = {.tokens = alice_trains(), .origins = only_loopback()};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *const headers[] = {rows[i].authorization != NULL ? "Authorization" : NULL,
                                        rows[i].authorization, NULL};
@@ -75,6 +101,7 @@ START_TEST(test_bearer_is_read_in_any_case_and_nothing_else_is) {
                       "%s: found the scopes %u; wanted %u", rows[i].authorization, access.scopes,
                       rows[i].scopes);
     }
+    origins_destroy(guard.origins);
     tokens_destroy(guard.tokens);
 }
 END_TEST
@@ -84,6 +111,7 @@ Suite *suite_guard(void) {
     TCase *tests = tcase_create("tokens");
     tcase_add_test(tests, test_without_tokens_everybody_may_everything);
     tcase_add_test(tests, test_bearer_is_read_in_any_case_and_nothing_else_is);
+    tcase_add_test(tests, test_objection_is_told_beside_what_the_token_grants);
     suite_add_tcase(suite, tests);
     return suite;
 }
