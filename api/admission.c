@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "api/media_type.h"
+#include "api/precondition.h"
 #include "api/prefer.h"
 
 static void answer_nothing_here(struct call *call) {
@@ -215,6 +216,20 @@ static bool prepare_body(struct call *call, const struct request *request) {
     return true;
 }
 
+#define PREFER_LINES_MAX 16
+
+static void read_preferences(struct call *call, const struct request *request) {
+    struct preferences preferences = {0};
+    const char *line = request->header_line(request->header_context, "Prefer", 0);
+    for (size_t i = 1; line != NULL && i <= PREFER_LINES_MAX; i++) {
+        prefer_read(&preferences, line);
+        line = request->header_line(request->header_context, "Prefer", i);
+    }
+    call->prefers_wait = preferences.wait;
+    call->wait_seconds = fmin(preferences.wait_seconds, WAIT_SECONDS_MAX);
+    call->prefers_async = preferences.respond_async && !preferences.wait;
+}
+
 void admission_decide(struct call *call, const struct request *request) {
     target_parse(&call->target, request->target);
     if (strcmp(request->method, "OPTIONS") == 0 &&
@@ -227,10 +242,9 @@ void admission_decide(struct call *call, const struct request *request) {
     const bool has_token = authorization != NULL && strncasecmp(authorization, "Bearer ", 7) == 0;
     if (find_route(call) && check_origin(call, &request->access) &&
         find_handler(call, request->method) && check_token(call, &request->access, has_token) &&
-        check_parameters(call) && find_model(call) && check_length(call, request) &&
+        check_parameters(call) && find_model(call) && idempotency_begin(call, request) &&
+        precondition_check(call, request) && check_length(call, request) &&
         prepare_body(call, request)) {
-        const char *prefer = request->header(request->header_context, "Prefer");
-        call->prefers_wait = prefer_wait(prefer, &call->wait_seconds);
-        call->wait_seconds = fmin(call->wait_seconds, WAIT_SECONDS_MAX);
+        read_preferences(call, request);
     }
 }

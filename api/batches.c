@@ -6,6 +6,7 @@
 
 #include "api/call_internal.h"
 #include "api/handlers.h"
+#include "api/precondition.h"
 #include "core/base/checked.h"
 #include "core/base/memory.h"
 
@@ -54,88 +55,120 @@ static bool is_lost(const struct call *call, const struct history_row *row) {
            (!entry_state_is_final(row->state) && model_look(call->model).deleted);
 }
 
-/* What became of the batches of one request: how many of each kind, and the means of
- * the trained ones over their rows. */
-struct batches_result {
-    uint64_t waiting, trained, diverged, cancelled;
-    double examples, loss, accuracy;
+/* What is told of a posted request, which may repeat an earlier one. */
+struct posted {
+    uint64_t first;          /* number of the first batch */
+    struct history_row last; /* of the last one */
+    bool forgotten;          /* the last is over, and older than what is kept */
+    struct batch_tally tally;
 };
 
-static struct batches_result look_at_batches(const struct call *call) {
-    struct batches_result result = {0};
+static struct posted look_at_new(const struct call *call) {
+    struct posted posted = {.last = queue_look(call->entry)};
+    posted.first = call->is_cut ? queue_look(call->batches[0]).batch : posted.last.batch;
     for (size_t i = 0; i < call->batch_count; i++) {
         const struct history_row row = queue_look(call->batches[i]);
-        result.waiting += !entry_state_is_final(row.state);
-        result.diverged += row.state == ENTRY_DIVERGED;
-        result.cancelled += row.state == ENTRY_CANCELLED || row.state == ENTRY_DROPPED;
-        if (row.state == ENTRY_DONE) {
-            result.trained++;
-            result.examples += row.examples;
-            result.loss += row.loss * row.examples;
-            result.accuracy += row.accuracy * row.examples;
-        }
+        batch_tally_add(&posted.tally, &row);
     }
-    return result;
+    return posted;
 }
 
-static const char *batches_state(const struct batches_result *result) {
-    if (result->waiting > 0) {
+static struct posted look_at_repeated(const struct call *call) {
+    struct error error;
+    struct posted posted = {.first = call->first, .last.batch = call->last};
+    if (call->last == 0) {
+        posted.last.state = ENTRY_DROPPED; /* with its model, before it had a number */
+        return posted;
+    }
+    if (call->entry != NULL) {
+        posted.last = queue_look(call->entry);
+    } else {
+        posted.forgotten =
+            queue_find_batch(call->model, call->last, &posted.last, &error) != ERROR_NONE;
+    }
+    posted.tally = queue_tally(call->model, call->first, call->last);
+    return posted;
+}
+
+static const char *tally_state(const struct batch_tally *tally) {
+    if (tally->waiting > 0) {
         return "queued";
     }
-    if (result->trained > 0) {
+    if (tally->forgotten > 0) {
+        return "finished";
+    }
+    if (tally->trained > 0) {
         return "trained";
     }
-    return result->diverged > 0 ? "diverged" : "cancelled";
+    return tally->diverged > 0 ? "diverged" : "cancelled";
 }
 
-static void write_batches(struct call *call, struct json_writer *json,
-                          const struct history_row *last, const struct batches_result *result) {
+static void write_figures(struct json_writer *json, const struct posted *posted) {
+    const struct batch_tally *tally = &posted->tally;
+    json_write_key(json, "step");
+    json_write_unsigned(json, posted->last.step);
+    json_write_key(json, "loss");
+    json_write_double(json, tally->loss / tally->examples); /* null: none was trained */
+    json_write_key(json, "accuracy");
+    json_write_double(json, tally->accuracy / tally->examples);
+    json_write_key(json, "trained");
+    json_write_unsigned(json, tally->trained);
+    json_write_key(json, "diverged");
+    json_write_unsigned(json, tally->diverged);
+    json_write_key(json, "cancelled");
+    json_write_unsigned(json, tally->cancelled);
+}
+
+static void write_several(struct json_writer *json, const struct posted *posted) {
     json_write_begin_object(json);
     json_write_key(json, "first");
-    json_write_unsigned(json, queue_look(call->batches[0]).batch);
+    json_write_unsigned(json, posted->first);
     json_write_key(json, "last");
-    json_write_unsigned(json, last->batch);
+    json_write_unsigned(json, posted->last.batch);
     json_write_key(json, "state");
-    json_write_string(json, batches_state(result));
-    if (result->waiting == 0) {
-        json_write_key(json, "step");
-        json_write_unsigned(json, last->step);
-        json_write_key(json, "loss");
-        json_write_double(json, result->loss / result->examples); /* null: none was trained */
-        json_write_key(json, "accuracy");
-        json_write_double(json, result->accuracy / result->examples);
-        json_write_key(json, "trained");
-        json_write_unsigned(json, result->trained);
-        json_write_key(json, "diverged");
-        json_write_unsigned(json, result->diverged);
-        json_write_key(json, "cancelled");
-        json_write_unsigned(json, result->cancelled);
+    json_write_string(json, tally_state(&posted->tally));
+    if (posted->tally.waiting == 0 && posted->tally.forgotten == 0) {
+        write_figures(json, posted);
     }
     json_write_end_object(json);
 }
 
+/* All that is known of a batch that the history has forgotten. */
+static void write_forgotten(struct json_writer *json, uint64_t batch) {
+    json_write_begin_object(json);
+    json_write_key(json, "batch");
+    json_write_unsigned(json, batch);
+    json_write_key(json, "state");
+    json_write_string(json, "finished");
+    json_write_end_object(json);
+}
+
 static void answer_posted(struct call *call) {
-    const struct history_row row = queue_look(call->entry);
-    if (is_lost(call, &row)) {
+    const bool repeated = call->idempotency.former != NULL;
+    const struct posted posted = repeated ? look_at_repeated(call) : look_at_new(call);
+    const struct history_row *last = &posted.last;
+    if (!posted.forgotten && is_lost(call, last)) {
         call_answer_problem(call, 410, NULL,
                             "the model %s was deleted before batch %" PRIu64 " was trained",
-                            call->model->name, row.batch);
+                            call->model->name, last->batch);
         return;
     }
-    const struct batches_result result = look_at_batches(call);
-    const bool waited =
-        call->prefers_wait && entry_state_is_final(row.state) && result.waiting == 0;
+    const bool over = posted.forgotten || entry_state_is_final(last->state);
     struct json_writer json = call_json(call);
-    if (call->batch_count > 0) {
-        write_batches(call, &json, &row, &result);
+    if (call->is_cut) {
+        write_several(&json, &posted);
+    } else if (posted.forgotten) {
+        write_forgotten(&json, last->batch);
     } else {
-        write_batch(&json, &row);
+        write_batch(&json, last);
     }
-    call_answer_json(call, waited ? 200 : 202, &json);
+    call_apply_preference(call);
+    call_answer_json(call, call->prefers_wait && over && posted.tally.waiting == 0 ? 200 : 202,
+                     &json);
     call_add_header(call, "Location", "/v1/models/%s/batches/%" PRIu64, call->model->name,
-                    row.batch);
-    if (call->prefers_wait) {
-        call_add_header(call, "Preference-Applied", "wait=%.15g", call->wait_seconds);
+                    last->batch);
+    if (repeated) {
+        idempotency_note_repeat(call);
     }
 }
 
@@ -145,19 +178,46 @@ static void resume_finished(struct call *call, bool expired) {
 }
 
 static void start_submitting(struct call *call, struct completion *completion) {
-    struct entry *const *batches = call->batch_count > 0 ? call->batches : &call->entry;
-    const size_t count = call->batch_count > 0 ? call->batch_count : 1;
-    if (engine_submit_batches(call->api->engine, batches, count, completion,
+    const struct submission submission = {
+        .batches = call->batch_count > 0 ? call->batches : &call->entry,
+        .count = call->batch_count > 0 ? call->batch_count : 1,
+        .revision = call->revision,
+        .record = call->idempotency.record,
+    };
+    if (engine_submit_batches(call->api->engine, &submission, completion, &call->idempotency.former,
                               &call->retry_after_seconds, &call->error) != ERROR_NONE) {
         completion_call(completion);
     }
 }
 
+static void release_batches(struct call *call) {
+    for (size_t i = 0; i < call->batch_count; i++) {
+        entry_release(call->batches[i]);
+    }
+    call->batch_count = 0;
+    entry_release(call->entry);
+    call->entry = NULL;
+}
+
+/* What came is not needed: from here on the call is about what came first. */
+static void adopt_former(struct call *call) {
+    release_batches(call);
+    const struct accepted accepted = queue_look_accepted(call->model, call->idempotency.former);
+    call->first = accepted.first;
+    call->last = accepted.last;
+    call->entry = accepted.entry;
+}
+
 static void resume_acknowledged(struct call *call, bool expired) {
     (void)expired; /* there is no patience to be over */
     if (call->error.code != ERROR_NONE) {
-        call_answer_error(call, &call->error);
-    } else if (call->prefers_wait && call->wait_seconds > 0) {
+        precondition_answer_error(call, &call->error);
+        return;
+    }
+    if (call->idempotency.former != NULL) {
+        adopt_former(call);
+    }
+    if (call->prefers_wait && call->wait_seconds > 0 && call->entry != NULL) {
         call_wait_for(call, waiter_create(WAIT_FOR_ENTRY, 0, call->entry), resume_finished,
                       call->wait_seconds);
     } else {
@@ -211,7 +271,8 @@ void batches_post(struct call *call) {
         (size > 0 && !fits_queue(call, (size_t)size))) {
         return;
     }
-    if (size > 0) {
+    call->is_cut = size > 0;
+    if (call->is_cut) {
         made = cut(call, (size_t)size);
     } else {
         call->entry = entry_create_batch(call->model, &call->intake->examples);

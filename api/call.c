@@ -31,12 +31,14 @@ bool call_feed(struct call *call, const char *data, size_t size) {
                   "--max-body allows",
                   call->api->body_bytes_max);
     } else if (call->intake != NULL) {
+        idempotency_feed(call, data, size);
         intake_feed(call->intake, data, size, &error);
     } else if (call->handler->body == BODY_JSON) {
         if (call->body_bytes > JSON_DOCUMENT_BYTES_MAX) {
             error_set(&error, ERROR_TOO_LARGE, NULL, "a document of more than %d bytes",
                       JSON_DOCUMENT_BYTES_MAX);
         } else {
+            idempotency_feed(call, data, size);
             buffer_append(&call->body, data, size, &error);
         }
     }
@@ -57,6 +59,7 @@ enum call_state call_end(struct call *call) {
         call_answer_problem(call, 413, NULL, "%zu rows in one request; allowed are %d",
                             call->intake->examples.rows, ROWS_MAX);
     } else {
+        idempotency_end(call);
         call->handler->handle(call);
     }
     return call->state;
@@ -148,7 +151,7 @@ void call_destroy(struct call *call) {
     if (call->entry != NULL) {
         entry_release(call->entry);
     }
-    settings_release(call->base);
+    idempotency_free(&call->idempotency);
     if (call->query != NULL) {
         query_release(call->query);
     }

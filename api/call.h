@@ -41,6 +41,8 @@ struct request {
     const char *target; /* as on the request line: undecoded, with the query */
     /* A header's value by name, case-insensitive, or NULL. */
     const char *(*header)(const void *context, const char *name);
+    /* The same of the header's line `index`, from 0: some come in several. */
+    const char *(*header_line)(const void *context, const char *name, size_t index);
     const void *header_context;
     struct access access;
 };

@@ -19,6 +19,18 @@ void call_add_header(struct call *call, const char *name, const char *format, ..
     va_end(arguments);
 }
 
+void call_apply_preference(struct call *call) {
+    call->preference_applied = true;
+}
+
+static void add_preference(struct call *call) {
+    if (call->preference_applied && call->prefers_wait) {
+        call_add_header(call, "Preference-Applied", "wait=%.15g", call->wait_seconds);
+    } else if (call->preference_applied && call->prefers_async) {
+        call_add_header(call, "Preference-Applied", "respond-async");
+    }
+}
+
 struct json_writer call_json(struct call *call) {
     struct json_writer writer;
     json_write_start(&writer, &call->response.body);
@@ -36,6 +48,7 @@ void call_answer_json(struct call *call, unsigned status, struct json_writer *wr
     }
     call->response.status = status;
     call_add_header(call, "Content-Type", "application/json");
+    add_preference(call);
     call->state = CALL_ANSWERED;
 }
 
@@ -57,6 +70,7 @@ static void answer_problem(struct call *call, unsigned status, const struct erro
     if (status == 429 || status == 503) {
         call_add_header(call, "Retry-After", "%u", retry_after(call));
     }
+    add_preference(call);
     call->state = CALL_ANSWERED;
 }
 

@@ -7,6 +7,7 @@
 #define MLPD_API_CALL_INTERNAL_H
 
 #include "api/call.h"
+#include "api/idempotency.h"
 #include "api/intake.h"
 #include "api/json_write.h"
 #include "api/route.h"
@@ -31,6 +32,10 @@ struct call {
     struct model *model; /* of the address, referenced, or NULL */
     bool prefers_wait;
     double wait_seconds;
+    bool prefers_async;      /* respond-async, and no wait */
+    bool preference_applied; /* the answer says which */
+    uint64_t revision;       /* of the model's settings by If-Match; 0: any */
+    struct idempotency idempotency;
 
     /* The body. */
     size_t body_bytes;     /* received so far */
@@ -48,10 +53,11 @@ struct call {
     struct entry *entry;    /* what was submitted; of several batches the last */
     struct entry **batches; /* [batch_count] of a request cut into batches */
     size_t batch_count;
+    bool is_cut; /* so it is answered, also as a repeat */
     struct waiter *waiter;
     struct query *query;
     struct model *created; /* the model that a create call makes */
-    struct settings *base; /* what a change of settings was built on */
+    bool repeated;         /* or that an earlier one made */
     uint64_t first, last;  /* numbers from the address or the query */
 
     /* A long answer that is written piece by piece. */
@@ -83,6 +89,9 @@ void call_answer_problem(struct call *call, unsigned status, const char *pointer
 /* Add a header to the answer; `name` is a constant. */
 void call_add_header(struct call *call, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* A preference was heeded, if there is one: the answer will say so. */
+void call_apply_preference(struct call *call);
 
 /* --- waiting -------------------------------------------------------------------- */
 

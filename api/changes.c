@@ -7,6 +7,7 @@
 
 #include "api/handlers.h"
 #include "api/model_answer.h"
+#include "api/precondition.h"
 #include "api/specification_json.h"
 #include "core/base/memory.h"
 
@@ -32,8 +33,27 @@ static void start_with_document(struct call *call, struct completion *completion
     }
 }
 
-/* Is the change in force?  If not, what is wrong is the call's answer now; a change
- * that only waits is answered 202. */
+/* What was acknowledged and is not waited for any longer.  The tag is of the settings as
+ * they will be, so that the next change can build on it. */
+static void answer_accepted(struct call *call, enum entry_state state) {
+    const struct entry *entry = call->entry;
+    struct json_writer json = call_json(call);
+    json_write_begin_object(&json);
+    json_write_key(&json, "state");
+    json_write_string(&json, state == ENTRY_DONE ? "done" : "queued");
+    json_write_end_object(&json);
+    call_answer_json(call, 202, &json);
+    if (entry->kind == ENTRY_CLONE) {
+        call_add_header(call, "Location", "/v1/models/%s", entry->target->name);
+    } else {
+        char tag[MODEL_TAG_BYTES];
+        model_tag_write(tag, entry->model, entry->settings->revision);
+        call_add_header(call, "ETag", "\"%s\"", tag);
+    }
+}
+
+/* Is the change in force, and its answer wanted?  If not, what is wrong is the call's
+ * answer now; a change that is not waited for is answered 202. */
 static bool change_is_done(struct call *call) {
     const struct history_row row = queue_look(call->entry);
     /* A clone in its turn is finished whatever becomes of its model. */
@@ -44,25 +64,28 @@ static bool change_is_done(struct call *call) {
         if (model_look(call->model).deleted) {
             model_gone(call->model, &error);
         } else {
-            error_set(&error, ERROR_EXISTS, NULL,
+            error_set(&error, call->revision != 0 ? ERROR_STALE : ERROR_EXISTS, NULL,
                       "the model's settings were changed in this instant; try again");
         }
-        call_answer_error(call, &error);
-    } else if (row.state != ENTRY_DONE) {
-        struct json_writer json = call_json(call);
-        json_write_begin_object(&json);
-        json_write_key(&json, "state");
-        json_write_string(&json, "queued");
-        json_write_end_object(&json);
-        call_answer_json(call, 202, &json);
+        precondition_answer_error(call, &error);
+        return false;
     }
-    return row.state == ENTRY_DONE;
+    if (row.state != ENTRY_DONE || call->prefers_async) {
+        answer_accepted(call, row.state);
+        return false;
+    }
+    return true;
 }
 
 /* The entry has its place, or call->error says why not: wait for its turn. */
 static void wait_for_turn(struct call *call, resume_function *resume) {
     if (call->error.code != ERROR_NONE) {
-        call_answer_error(call, &call->error);
+        precondition_answer_error(call, &call->error);
+        return;
+    }
+    call_apply_preference(call);
+    if (call->prefers_async) {
+        (void)change_is_done(call); /* 202 */
     } else {
         call_wait_for(call, waiter_create(WAIT_FOR_ENTRY, 0, call->entry), resume, patience(call));
     }
@@ -78,18 +101,24 @@ typedef enum error_code change_function(const json_t *body, const struct model *
 static void submit_change(struct call *call, const json_t *body, struct completion *completion,
                           enum entry_kind kind, change_function *change) {
     struct error *error = &call->error;
-    error_set(error, ERROR_EXISTS, NULL, "the settings are changed by others all the time");
-    for (int i = 0; i < REBUILDS_MAX && error->code == ERROR_EXISTS; i++) {
+    error->code = ERROR_STALE;
+    const int tries = call->revision == 0 ? REBUILDS_MAX : 1; /* by If-Match others win */
+    for (int i = 0; i < tries && error->code == ERROR_STALE; i++) {
         struct specification changed;
         struct settings *base = model_settings(call->model);
         error->code = ERROR_NONE;
-        if (change(body, call->model, &base->specification, &changed, error) == ERROR_NONE) {
+        if (call->revision != 0 && base->revision != call->revision) {
+            error_set(error, ERROR_STALE, NULL, "the settings were changed by others");
+        } else if (change(body, call->model, &base->specification, &changed, error) == ERROR_NONE) {
             (void)engine_change_settings(call->api->engine, call->model, kind, base, &changed,
                                          completion, &call->entry, &call->retry_after_seconds,
                                          error);
             memory_free(changed.class_weights); /* NULL where the settings have taken them over */
         }
         settings_release(base);
+    }
+    if (error->code == ERROR_STALE && call->revision == 0) {
+        error_set(error, ERROR_EXISTS, NULL, "the settings are changed by others all the time");
     }
 }
 
@@ -169,8 +198,8 @@ static void submit_clone(struct call *call, const json_t *body, struct completio
     char name[MODEL_NAME_BYTES];
     if (json_check_members(body, "name", &call->error) == ERROR_NONE &&
         model_read_name(body, name, &call->error) == ERROR_NONE) {
-        (void)engine_clone_model(call->api->engine, call->model, name, completion, &call->entry,
-                                 &call->retry_after_seconds, &call->error);
+        (void)engine_clone_model(call->api->engine, call->model, name, call->revision, completion,
+                                 &call->entry, &call->retry_after_seconds, &call->error);
     }
 }
 

@@ -1,8 +1,9 @@
 /* What the handlers of models share; see model_answer.h. */
 #include "api/model_answer.h"
 
-#include <inttypes.h>
 #include <stdio.h>
+
+#include "api/precondition.h"
 
 enum error_code model_read_name(const json_t *body, char name[MODEL_NAME_BYTES],
                                 struct error *error) {
@@ -27,8 +28,10 @@ enum error_code model_read_name(const json_t *body, char name[MODEL_NAME_BYTES],
 void model_answer(struct call *call, unsigned status, struct model *model,
                   const struct model_extras *extras) {
     uint64_t revision;
+    char tag[MODEL_TAG_BYTES];
     struct json_writer json = call_json(call);
     model_write(&json, model, extras, &revision);
     call_answer_json(call, status, &json);
-    call_add_header(call, "ETag", "\"%s.%" PRIu64 "\"", model->id, revision);
+    model_tag_write(tag, model, revision);
+    call_add_header(call, "ETag", "\"%s\"", tag);
 }

@@ -6,6 +6,7 @@
 #include "api/answer_query.h"
 #include "api/handlers.h"
 #include "api/model_answer.h"
+#include "api/precondition.h"
 #include "api/specification_json.h"
 
 /* --- create ------------------------------------------------------------------------ */
@@ -39,8 +40,9 @@ static void start_creating(struct call *call, struct completion *completion) {
     if (json_document_parse(&document, &call->body, engine_ledger(call->api->engine), error) ==
         ERROR_NONE) {
         if (read_body(&document, name, &specification, error) == ERROR_NONE) {
-            (void)engine_create_model(call->api->engine, name, &specification, completion,
-                                      &call->created, error);
+            (void)engine_create_model(call->api->engine, name, &specification,
+                                      call->idempotency.record, completion, &call->created,
+                                      &call->repeated, error);
             specification_free(&specification); /* empty where the model has taken it over */
         }
         json_document_free(&document);
@@ -56,8 +58,17 @@ static void resume_created(struct call *call, bool expired) {
         call_answer_error(call, &call->error);
         return;
     }
+    if (call->repeated && model_look(call->created).deleted) {
+        struct error error;
+        model_gone(call->created, &error);
+        call_answer_error(call, &error);
+        return;
+    }
     model_answer(call, 201, call->created, &(struct model_extras){0});
     call_add_header(call, "Location", "/v1/models/%s", call->created->name);
+    if (call->repeated) {
+        idempotency_note_repeat(call);
+    }
 }
 
 /* What it would cost, and nothing made. */
@@ -161,6 +172,9 @@ void models_describe(struct call *call) {
         return;
     }
     if (step > 0) {
+        if (call->prefers_wait) {
+            call_apply_preference(call);
+        }
         call_wait_for(call, waiter_create(WAIT_FOR_STEP, step, NULL), resume_describing,
                       call->prefers_wait ? call->wait_seconds : WAIT_STEP_SECONDS_DEFAULT);
     } else {
@@ -170,8 +184,8 @@ void models_describe(struct call *call) {
 
 void models_delete(struct call *call) {
     struct error error;
-    if (engine_delete_model(call->api->engine, call->model, &error) != ERROR_NONE) {
-        call_answer_error(call, &error);
+    if (engine_delete_model(call->api->engine, call->model, call->revision, &error) != ERROR_NONE) {
+        precondition_answer_error(call, &error);
     } else {
         call_answer_empty(call, 204);
     }

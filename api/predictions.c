@@ -222,6 +222,9 @@ static void resume_step_reached(struct call *call, bool expired) {
 void predictions_post(struct call *call) {
     const uint64_t wanted = call->intake->options.min_step;
     const uint64_t step = wanted > 0 ? model_look(call->model).step : 0;
+    if (wanted > 0 && call->prefers_wait) {
+        call_apply_preference(call);
+    }
     if (step >= wanted) {
         answer_query(call, QUERY_PREDICTION, NULL, answer_predictions);
     } else if (call->prefers_wait && call->wait_seconds > 0) {

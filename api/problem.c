@@ -15,6 +15,8 @@ unsigned problem_status(enum error_code code) {
         return 404;
     case ERROR_EXISTS:
         return 409;
+    case ERROR_STALE:
+        return 412;
     case ERROR_GONE:
         return 410;
     case ERROR_FULL:

@@ -7,21 +7,25 @@ const struct request_header_description request_header_descriptions[HEADER_COUNT
             .name = "Prefer",
             .example = "wait=10",
             .documentation = "`wait=S`: answer once the work is done, or after S seconds (at most "
-                             "300) with how far it is (RFC 7240).",
+                             "300) with how far it is; `respond-async`: answer 202 at once (RFC "
+                             "7240).",
         },
     [HEADER_IDEMPOTENCY_KEY] =
         {
             .name = "Idempotency-Key",
             .example = "\"8e03978e-40d5-43e8-bc93-6894a57f9324\"",
-            .documentation = "A repeat with the same key and payload is done once and answered "
-                             "alike; quoted or bare it is the same key.",
+            .documentation =
+                "1 to 255 visible ASCII characters, quoted or bare.  A repeat with the "
+                "same key and payload is done once; its answer tells the state of now "
+                "and has `Idempotent-Replayed: true`.  Another payload is 422.",
         },
     [HEADER_IF_MATCH] =
         {
             .name = "If-Match",
             .example = "\"f6c2a9d81e5b4c07.3\"",
-            .documentation = "The ETag that the settings must still have; 412 when they have "
-                             "another by now.",
+            .documentation =
+                "The ETag that the model must still have, also as W/\"…\", a list or *; "
+                "412 when it has another by now.",
         },
     [HEADER_IF_NONE_MATCH] =
         {

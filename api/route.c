@@ -20,17 +20,18 @@ const struct route routes[] = {
                  .body = BODY_JSON,
                  .body_schema = "CreateModel",
                  .parameters = {PARAMETER_DRY_RUN},
+                 .hears = {HEADER_IDEMPOTENCY_KEY},
                  .answers =
                      {
                          {.status = 201,
                           .schema = "Model",
-                          .headers = "Location ETag",
+                          .headers = "Location ETag Idempotent-Replayed",
                           .when = "The model, its fields made whole."},
                          {.status = 200,
                           .schema = "Cost",
                           .when = "With `dry_run`: what it would cost."},
                      },
-                 .errors = {409},
+                 .errors = {409, 410},
                  .handle = models_create,
              },
              {
@@ -60,15 +61,15 @@ const struct route routes[] = {
                  .scope = SCOPE_READ,
                  .body = BODY_NONE,
                  .parameters = {PARAMETER_WEIGHTS_SHA256, PARAMETER_WAIT_STEP},
-                 .hears = {HEADER_PREFER},
+                 .hears = {HEADER_PREFER, HEADER_IF_MATCH},
                  .answers =
                      {
                          {.status = 200,
                           .schema = "Model",
-                          .headers = "ETag",
+                          .headers = "ETag Preference-Applied",
                           .when = "The model as it is."},
                      },
-                 .errors = {410},
+                 .errors = {410, 412},
                  .handle = models_describe,
              },
              {
@@ -81,18 +82,19 @@ const struct route routes[] = {
                  .scope = SCOPE_TRAIN,
                  .body = BODY_JSON,
                  .body_schema = "ChangeModel",
-                 .hears = {HEADER_PREFER},
+                 .hears = {HEADER_PREFER, HEADER_IF_MATCH},
                  .answers =
                      {
                          {.status = 200,
                           .schema = "Model",
-                          .headers = "ETag",
+                          .headers = "ETag Preference-Applied",
                           .when = "The change is in force."},
                          {.status = 202,
                           .schema = "Waiting",
+                          .headers = "ETag Preference-Applied",
                           .when = "The change has its place in the order and waits for its turn."},
                      },
-                 .errors = {409, 410},
+                 .errors = {409, 410, 412},
                  .handle = changes_patch,
              },
              {
@@ -103,11 +105,12 @@ const struct route routes[] = {
                      "At once: queued batches are dropped, a prediction in progress finishes.",
                  .scope = SCOPE_ADMIN,
                  .body = BODY_NONE,
+                 .hears = {HEADER_IF_MATCH},
                  .answers =
                      {
                          {.status = 204, .when = "It is gone."},
                      },
-                 .errors = {410},
+                 .errors = {410, 412},
                  .handle = models_delete,
              },
          }},
@@ -123,18 +126,19 @@ const struct route routes[] = {
                  .scope = SCOPE_TRAIN,
                  .body = BODY_JSON,
                  .body_schema = "CloneModel",
-                 .hears = {HEADER_PREFER},
+                 .hears = {HEADER_PREFER, HEADER_IF_MATCH},
                  .answers =
                      {
                          {.status = 201,
                           .schema = "Model",
-                          .headers = "Location ETag",
+                          .headers = "Location ETag Preference-Applied",
                           .when = "The copy."},
                          {.status = 202,
                           .schema = "Waiting",
+                          .headers = "Location Preference-Applied",
                           .when = "The copy waits for its turn."},
                      },
-                 .errors = {409, 410},
+                 .errors = {409, 410, 412},
                  .handle = changes_clone,
              },
          }},
@@ -150,18 +154,19 @@ const struct route routes[] = {
                  .body = BODY_JSON,
                  .body_schema = "ResetModel",
                  .body_is_optional = true,
-                 .hears = {HEADER_PREFER},
+                 .hears = {HEADER_PREFER, HEADER_IF_MATCH},
                  .answers =
                      {
                          {.status = 200,
                           .schema = "Model",
-                          .headers = "ETag",
+                          .headers = "ETag Preference-Applied",
                           .when = "The weights are fresh."},
                          {.status = 202,
                           .schema = "Waiting",
+                          .headers = "ETag Preference-Applied",
                           .when = "The reset waits for its turn."},
                      },
-                 .errors = {409, 410},
+                 .errors = {409, 410, 412},
                  .handle = changes_reset,
              },
          }},
@@ -178,19 +183,19 @@ const struct route routes[] = {
                  .scope = SCOPE_TRAIN,
                  .body = BODY_BATCH,
                  .parameters = {PARAMETER_SCALE, PARAMETER_OFFSET, PARAMETER_BATCH_SIZE},
-                 .hears = {HEADER_PREFER},
+                 .hears = {HEADER_PREFER, HEADER_IDEMPOTENCY_KEY, HEADER_IF_MATCH},
                  .answers =
                      {
                          {.status = 202,
                           .schema = "PostedBatch",
-                          .headers = "Location Preference-Applied",
+                          .headers = "Location Preference-Applied Idempotent-Replayed",
                           .when = "Acknowledged, and waiting for its turn."},
                          {.status = 200,
                           .schema = "PostedBatch",
-                          .headers = "Location Preference-Applied",
+                          .headers = "Location Preference-Applied Idempotent-Replayed",
                           .when = "Waited for with `Prefer: wait=S`: what became of it."},
                      },
-                 .errors = {410},
+                 .errors = {410, 412},
                  .handle = batches_post,
              },
              {
@@ -199,12 +204,14 @@ const struct route routes[] = {
                  .summary = "Take all waiting batches back",
                  .scope = SCOPE_TRAIN,
                  .body = BODY_NONE,
+                 .hears = {HEADER_IF_MATCH},
                  .answers =
                      {
                          {.status = 200,
                           .schema = "CancelledBatches",
                           .when = "How many were taken back."},
                      },
+                 .errors = {412},
                  .handle = batches_cancel_all,
              },
          }},
@@ -218,11 +225,12 @@ const struct route routes[] = {
                  .summary = "What became of a batch",
                  .scope = SCOPE_READ,
                  .body = BODY_NONE,
+                 .hears = {HEADER_IF_MATCH},
                  .answers =
                      {
                          {.status = 200, .schema = "Batch", .when = "Its state."},
                      },
-                 .errors = {410},
+                 .errors = {410, 412},
                  .handle = batches_describe,
              },
              {
@@ -231,11 +239,12 @@ const struct route routes[] = {
                  .summary = "Take a waiting batch back",
                  .scope = SCOPE_TRAIN,
                  .body = BODY_NONE,
+                 .hears = {HEADER_IF_MATCH},
                  .answers =
                      {
                          {.status = 200, .schema = "Batch", .when = "It is cancelled."},
                      },
-                 .errors = {409, 410},
+                 .errors = {409, 410, 412},
                  .handle = batches_cancel,
              },
          }},
@@ -252,10 +261,12 @@ const struct route routes[] = {
                  .scope = SCOPE_READ,
                  .body = BODY_NONE,
                  .parameters = {PARAMETER_AFTER_BATCH, PARAMETER_LOSS_LIMIT, PARAMETER_LOSS_WAIT},
+                 .hears = {HEADER_IF_MATCH},
                  .answers =
                      {
                          {.status = 200, .schema = "Loss", .when = "The points behind `after`."},
                      },
+                 .errors = {412},
                  .handle = loss_history_list,
              },
          }},
@@ -272,14 +283,15 @@ const struct route routes[] = {
                  .scope = SCOPE_READ,
                  .body = BODY_PREDICTION,
                  .parameters = {PARAMETER_SCALE, PARAMETER_OFFSET},
-                 .hears = {HEADER_PREFER},
+                 .hears = {HEADER_PREFER, HEADER_IF_MATCH},
                  .answers =
                      {
                          {.status = 200,
                           .schema = "Predictions",
+                          .headers = "Preference-Applied",
                           .when = "One prediction a row, in the order of the rows."},
                      },
-                 .errors = {409, 410, 504},
+                 .errors = {409, 410, 412, 504},
                  .handle = predictions_post,
              },
          }},
@@ -294,13 +306,14 @@ const struct route routes[] = {
                  .scope = SCOPE_READ,
                  .body = BODY_EVALUATION,
                  .parameters = {PARAMETER_SCALE, PARAMETER_OFFSET},
+                 .hears = {HEADER_IF_MATCH},
                  .answers =
                      {
                          {.status = 200,
                           .schema = "Evaluation",
                           .when = "The loss and every metric that fits it."},
                      },
-                 .errors = {410},
+                 .errors = {410, 412},
                  .handle = evaluations_post,
              },
          }},
@@ -390,6 +403,14 @@ const struct handler *route_handler(const struct route *route, const char *metho
         }
     }
     return NULL;
+}
+
+bool route_hears(const struct handler *handler, enum request_header header) {
+    size_t i = 0;
+    while (handler->hears[i] != HEADER_NONE && handler->hears[i] != header) {
+        i++;
+    }
+    return handler->hears[i] == header;
 }
 
 void route_allow(const struct route *route, char allow[ALLOW_BYTES]) {

@@ -76,6 +76,9 @@ const struct route *route_find(const struct target *target);
 /* The handler of a method on it, or NULL. */
 const struct handler *route_handler(const struct route *route, const char *method);
 
+/* Whether a handler's row names that header. */
+bool route_hears(const struct handler *handler, enum request_header header);
+
 /* "GET, HEAD, OPTIONS, POST": what the route allows. */
 #define ALLOW_BYTES 96
 void route_allow(const struct route *route, char allow[ALLOW_BYTES]);

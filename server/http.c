@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "core/base/memory.h"
@@ -202,6 +203,30 @@ static bool is_local(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     return info != NULL && info->client_addr != NULL && info->client_addr->sa_family == AF_UNIX;
+}
+
+struct line_search {
+    const char *name;
+    size_t lines_before;
+    const char *value; /* NULL: not found yet */
+};
+
+static enum MHD_Result look_at_line(void *context, enum MHD_ValueKind kind, const char *name,
+                                    const char *value) {
+    struct line_search *search = context;
+    (void)kind;
+    if (strcasecmp(name, search->name) != 0) {
+        return MHD_YES;
+    }
+    search->value = search->lines_before == 0 ? value : NULL;
+    return search->lines_before-- == 0 ? MHD_NO : MHD_YES;
+}
+
+static const char *find_header_line(const void *context, const char *name, size_t index) {
+    struct line_search search = {.name = name, .lines_before = index};
+    MHD_get_connection_values((struct MHD_Connection *)context, MHD_HEADER_KIND, look_at_line,
+                              &search);
+    return search.value;
 }
 
 /* ---- answers ---- */
@@ -411,6 +436,7 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
         .method = method,
         .target = target,
         .header = find_header,
+        .header_line = find_header_line,
         .header_context = connection,
         .access = guard_judge(http->guard, &asked, objection),
     };

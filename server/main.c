@@ -71,6 +71,7 @@ static enum error_code start_engine(struct process *process, struct error *error
         .workers = options->workers,
         .memory_bytes_max = options->memory_bytes_max,
         .queue_max = options->queue_max,
+        .keys_max = options->keys_max,
     };
     process->api.body_bytes_max = options->body_bytes_max;
     memory_start();

@@ -25,6 +25,7 @@ struct options {
     size_t memory_bytes_max;
     size_t body_bytes_max;
     size_t queue_max;
+    size_t keys_max;
     size_t connections_max;
     double drain_timeout_seconds;
     enum log_format log_format;

@@ -19,6 +19,7 @@ enum error_code {
     ERROR_INVALID,   /* parsed, but means something that is not allowed */
     ERROR_NOT_FOUND, /* no such model, batch, … */
     ERROR_EXISTS,    /* the name is taken */
+    ERROR_STALE,     /* not what it was when the caller looked: changed by another */
     ERROR_GONE,      /* was here once: deleted, or older than what is kept */
     ERROR_FULL,      /* a queue is at its bound; try again later */
     ERROR_TOO_LARGE, /* one request asks for more than one request may */

@@ -25,6 +25,7 @@ struct engine_settings {
     size_t workers;          /* threads that compute, ≥ 1 */
     size_t memory_bytes_max; /* --max-memory */
     size_t queue_max;        /* batches one model may have waiting, --max-queue */
+    size_t keys_max;         /* idempotency keys a model, --idempotency-keys */
 };
 
 /* After numerics_start.  ERROR_INTERNAL or ERROR_MEMORY, with a sentence for the
@@ -53,12 +54,16 @@ struct ledger *engine_ledger(struct engine *engine);
 
 /* Make a model of a complete specification, which is empty afterwards: taken over, or
  * freed when this fails.  Its first weights are made by a worker: `completion` is called when
- * it can be found by name; `*model` is referenced for the caller.  ERROR_EXISTS,
- * ERROR_MEMORY, ERROR_CLOSED. */
+ * it can be found by name; `*model` is referenced for the caller.
+ *
+ * `record` is of the key that the request came with, or NULL.  Where it is a repeat,
+ * `*repeated` says so, and the model is the one that was made then, as it is now;
+ * ERROR_GONE when that was deleted, ERROR_INVALID when the key came with another payload.
+ * Else ERROR_EXISTS, ERROR_MEMORY, ERROR_CLOSED: then nothing is called. */
 enum error_code engine_create_model(struct engine *engine, const char *name,
-                                    struct specification *specification,
+                                    struct specification *specification, struct key_record *record,
                                     struct completion *completion, struct model **model,
-                                    struct error *error);
+                                    bool *repeated, struct error *error);
 
 /* The model of that name, referenced.  ERROR_NOT_FOUND. */
 enum error_code engine_find_model(struct engine *engine, const char *name, struct model **model,
@@ -70,19 +75,21 @@ size_t engine_list_models(struct engine *engine, const char *after, size_t limit
 
 /* Take a model out: its name is free at once, queued batches are dropped, waiting
  * calls are completed, a prediction in progress finishes.  ERROR_GONE when
- * someone else did it first. */
-enum error_code engine_delete_model(struct engine *engine, struct model *model,
+ * someone else did it first, ERROR_STALE when its newest settings are not of that
+ * `revision`; 0 is any, here and below. */
+enum error_code engine_delete_model(struct engine *engine, struct model *model, uint64_t revision,
                                     struct error *error);
 
 /* Make a copy of a model under another name: weights, optimiser state, settings,
  * as they are at this place in the order of its entries.  `acknowledged` is called
  * when the copy has its place; once the entry is done, entry->target can be found.
  * The entry is dropped when the model is deleted, or its settings changed in this
- * instant.  `*entry` is referenced for the caller.  ERROR_EXISTS, ERROR_MEMORY,
+ * instant.  `*entry` is referenced for the caller.  ERROR_EXISTS, ERROR_STALE, ERROR_MEMORY,
  * ERROR_FULL, ERROR_GONE, ERROR_CLOSED: then nothing is called. */
 enum error_code engine_clone_model(struct engine *engine, struct model *model, const char *name,
-                                   struct completion *acknowledged, struct entry **entry,
-                                   double *retry_after_seconds, struct error *error);
+                                   uint64_t revision, struct completion *acknowledged,
+                                   struct entry **entry, double *retry_after_seconds,
+                                   struct error *error);
 
 /* What a model of a complete specification would reserve, before its first
  * batch. */
@@ -90,21 +97,35 @@ size_t engine_model_bytes(const struct specification *specification);
 
 /* --- the queue ---------------------------------------------------------------- */
 
+/* Batches that are handed in together. */
+struct submission {
+    struct entry *const *batches; /* [count], of one model; none has more rows than the first */
+    size_t count;
+    uint64_t revision;         /* that the newest settings must have; 0 is any */
+    struct key_record *record; /* of the key that the request came with, or NULL */
+};
+
 /* Hand in one batch or several of one model, all or none: they are trained in this
- * order, and their numbers follow each other.  No batch has more rows than the
- * first.  `acknowledged` is called when the last has its number (or, where the model
- * is deleted meanwhile, is dropped).  ERROR_FULL with *retry_after_seconds,
- * ERROR_TOO_LARGE for more than the queue can ever hold, ERROR_MEMORY when the
- * scratch to train them does not fit, ERROR_GONE, ERROR_CLOSED: then nothing is
- * called. */
-enum error_code engine_submit_batches(struct engine *engine, struct entry *const *batches,
-                                      size_t count, struct completion *acknowledged,
+ * order, and their numbers follow each other.  `acknowledged` is called when the last has
+ * its number (or, where the model is deleted meanwhile, is dropped).
+ *
+ * Where the submission repeats one that was accepted under the same key, nothing is handed
+ * in: `*former` is that one's record, referenced for the caller, and `acknowledged` is
+ * called when *its* last batch has its number (queue_look_accepted); neither the queue's
+ * bound nor the revision matter then.  Else `*former` is NULL.
+ *
+ * ERROR_INVALID when the key came with another payload, ERROR_STALE, ERROR_FULL with
+ * *retry_after_seconds, ERROR_TOO_LARGE for more than the queue can ever hold, ERROR_MEMORY
+ * when the scratch to train them does not fit, ERROR_GONE, ERROR_CLOSED: then nothing is
+ * called and no key used up. */
+enum error_code engine_submit_batches(struct engine *engine, const struct submission *submission,
+                                      struct completion *acknowledged, struct key_record **former,
                                       double *retry_after_seconds, struct error *error);
 
 /* Hand in changed settings (ENTRY_SETTINGS) or a reset to the seed in them
  * (ENTRY_RESET).  `specification` is `base`'s with the changes, complete; its class
  * weights are taken over when this succeeds.  `*entry` is referenced for the
- * caller.  ERROR_EXISTS when `base` is not the model's newest any more: build the
+ * caller.  ERROR_STALE when `base` is not the model's newest any more: build the
  * change again on the newest.  Else as engine_submit_batches. */
 enum error_code engine_change_settings(struct engine *engine, struct model *model,
                                        enum entry_kind kind, const struct settings *base,
@@ -124,7 +145,7 @@ enum error_code engine_ask(struct engine *engine, struct query *query,
 struct engine_figures {
     size_t workers, models, backlog;
     size_t memory_bytes_max, memory_bytes_reserved;
-    size_t queue_max, backlog_max;
+    size_t queue_max, backlog_max, keys_max;
     uint64_t tiles_helped; /* of large batches, by workers other than the trainer's */
     double uptime_seconds;
 };

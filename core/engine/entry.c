@@ -60,6 +60,7 @@ void entry_release(struct entry *entry) {
     }
     example_set_release(entry->set);
     settings_release(entry->settings);
+    key_record_release(entry->record);
     memory_free(entry->first);
     ledger_release(entry->model->ledger, ENTRY_BYTES + entry->first_bytes);
     if (entry->target != NULL) {

@@ -18,6 +18,7 @@
 #include "core/engine/completion.h"
 #include "core/engine/examples.h"
 #include "core/engine/history.h"
+#include "core/engine/key_table.h"
 #include "core/engine/settings.h"
 
 struct model;
@@ -44,6 +45,8 @@ struct entry {
     uint32_t example_count;
     uint64_t number;           /* 0 until acknowledged */
     struct history_row result; /* once finished; of other kinds only `step` */
+    struct key_record *record; /* referenced: of the key that it came with, as the last batch of
+                                * its request; else NULL */
 
     /* ENTRY_SETTINGS, ENTRY_RESET; of ENTRY_CLONE those that the target was made of */
     struct settings *settings; /* referenced */

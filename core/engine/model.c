@@ -2,6 +2,7 @@
 #include "core/engine/model.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include "core/base/memory.h"
 #include "core/engine/clock.h"
 #include "core/engine/queue.h"
+
+_Static_assert(KEY_MODEL_ID_BYTES == MODEL_ID_BYTES, "key_table.h keeps ids of models");
 
 /* --- making and freeing ------------------------------------------------------ */
 
@@ -147,6 +150,7 @@ void model_release(struct model *model) {
     memory_free(model->second);
     memory_free(model->network.layers);
     history_free(&model->history);
+    key_table_free(&model->keys);
     settings_release(model->settings);
     settings_release(model->training_settings);
     specification_free(&model->specification);
@@ -154,6 +158,15 @@ void model_release(struct model *model) {
     pthread_mutex_destroy(&model->lock);
     ledger_release(model->ledger, model->bytes + model->first_bytes);
     memory_free(model);
+}
+
+enum error_code model_check_revision(const struct model *model, uint64_t revision,
+                                     struct error *error) {
+    if (revision == 0 || model->settings->revision == revision) {
+        return ERROR_NONE;
+    }
+    return error_set(error, ERROR_STALE, NULL, "the settings of %s were changed: revision %" PRIu64,
+                     model->name, model->settings->revision);
 }
 
 enum error_code model_gone(const struct model *model, struct error *error) {
@@ -220,6 +233,15 @@ size_t model_history(struct model *model, uint64_t after, size_t limit, struct h
 }
 
 /* --- deletion -------------------------------------------------------------------- */
+
+enum error_code model_retire(struct model *model, uint64_t revision, struct error *error) {
+    pthread_mutex_lock(&model->lock);
+    const enum error_code code =
+        model->deleted ? model_gone(model, error) : model_check_revision(model, revision, error);
+    model->deleted |= code == ERROR_NONE;
+    pthread_mutex_unlock(&model->lock);
+    return code;
+}
 
 size_t model_delete(struct model *model) {
     pthread_mutex_lock(&model->lock);

@@ -18,6 +18,7 @@
 #include "core/engine/backlog.h"
 #include "core/engine/entry.h"
 #include "core/engine/history.h"
+#include "core/engine/key_table.h"
 #include "core/engine/query.h"
 #include "core/engine/settings.h"
 #include "core/engine/waiter.h"
@@ -69,6 +70,7 @@ struct model {
     double entry_seconds;        /* between two finished entries while the queue is not
                                     empty, a running mean; 0: not known */
     struct history history;
+    struct key_table keys; /* of batches */
     struct query_queue prompt_queries, long_queries;
     struct waiter *waiters;
 
@@ -97,6 +99,11 @@ size_t model_bytes_needed(const struct specification *specification, const struc
 
 struct model *model_reference(struct model *model);
 void model_release(struct model *model);
+
+/* ERROR_STALE when the newest acknowledged settings are not of that revision; 0 is any.
+ * With the lock held. */
+enum error_code model_check_revision(const struct model *model, uint64_t revision,
+                                     struct error *error);
 
 /* ERROR_GONE: the model was deleted. */
 enum error_code model_gone(const struct model *model, struct error *error);
@@ -129,6 +136,11 @@ struct settings *model_settings(struct model *model);
 /* Copy up to `limit` rows whose batch number is above `after` into `rows`, oldest
  * first; returns how many. */
 size_t model_history(struct model *model, uint64_t after, size_t limit, struct history_row *rows);
+
+/* Mark the model as deleted, if its settings are of that revision (0: any): from now on
+ * it takes no new work.  ERROR_GONE when it is deleted already, ERROR_STALE.  Whoever
+ * succeeds takes it out of the registry and calls model_delete. */
+enum error_code model_retire(struct model *model, uint64_t revision, struct error *error);
 
 /* The name is gone: drop what is queued and answer what waits.  Returns how many
  * entries were dropped. */

@@ -246,7 +246,9 @@ static void initialize(struct worker *worker, struct model *model) {
     }
     pthread_mutex_lock(&model->lock);
     model->ready = true;
+    struct waiter *satisfied = waiters_take_satisfied(model); /* repeats of what made it */
     pthread_mutex_unlock(&model->lock);
+    waiters_complete(satisfied);
 }
 
 void predictor_answering_turn(struct worker *worker, struct model *model) {

@@ -45,6 +45,18 @@ void queue_withdraw(struct model *model, size_t count) {
     backlog_remove(model->backlog, count);
 }
 
+/* With the lock held: the key of the batch now stands for numbers.  Returns who waited
+ * for them. */
+static struct waiter *give_numbers(struct model *model, const struct entry *entry) {
+    struct key_record *record = entry->record;
+    if (record == NULL) {
+        return NULL;
+    }
+    record->last = entry->number;
+    record->first = entry->number - record->batches + 1;
+    return waiters_take_satisfied(model);
+}
+
 struct completion *queue_acknowledge(struct entry *entry, bool *queued) {
     struct model *model = entry->model;
     pthread_mutex_lock(&model->lock);
@@ -59,7 +71,9 @@ struct completion *queue_acknowledge(struct entry *entry, bool *queued) {
     if (*queued) {
         entry_queue_push(&model->entries, entry_reference(entry));
     }
+    struct waiter *satisfied = give_numbers(model, entry);
     pthread_mutex_unlock(&model->lock);
+    waiters_complete(satisfied);
     return acknowledged;
 }
 
@@ -96,6 +110,9 @@ void queue_finish(struct model *model, struct entry *entry, const struct history
     entry->state = result->state;
     if (entry->kind == ENTRY_BATCH) {
         history_add(&model->history, result);
+    }
+    if (entry->record != NULL) {
+        entry->record->entry = NULL; /* from now on the history knows */
     }
     model->pending -= counted;
     model->unfinished--;
@@ -183,6 +200,44 @@ enum error_code queue_find_batch(struct model *model, uint64_t number, struct hi
     }
     pthread_mutex_unlock(&model->lock);
     return code;
+}
+
+struct batch_tally queue_tally(struct model *model, uint64_t first, uint64_t last) {
+    struct batch_tally tally = {0};
+    pthread_mutex_lock(&model->lock);
+    const struct history *history = &model->history;
+    const uint64_t oldest = history->count > 0 ? history_at(history, 0)->batch : UINT64_MAX;
+    uint64_t over = 0; /* of these batches */
+    for (size_t i = history_after(history, first - 1);
+         i < history->count && history_at(history, i)->batch <= last; i++) {
+        batch_tally_add(&tally, history_at(history, i));
+        over++;
+    }
+    if (history->count > 0 && first < oldest) {
+        tally.forgotten = (last < oldest ? last + 1 : oldest) - first;
+    }
+    for (const struct entry *entry = model->entries.first; entry != NULL; entry = entry->next) {
+        if (entry->kind == ENTRY_BATCH && entry->state == ENTRY_CANCELLED &&
+            entry->number >= first && entry->number <= last) {
+            const struct history_row row = row_without_training(model, entry, entry->state);
+            batch_tally_add(&tally, &row);
+            over++;
+        }
+    }
+    tally.waiting = last - first + 1 - tally.forgotten - over;
+    pthread_mutex_unlock(&model->lock);
+    return tally;
+}
+
+struct accepted queue_look_accepted(struct model *model, const struct key_record *record) {
+    pthread_mutex_lock(&model->lock);
+    const struct accepted accepted = {
+        .first = record->first,
+        .last = record->last,
+        .entry = record->entry != NULL ? entry_reference(record->entry) : NULL,
+    };
+    pthread_mutex_unlock(&model->lock);
+    return accepted;
 }
 
 size_t queue_cancel(struct model *model, uint64_t first, uint64_t last) {

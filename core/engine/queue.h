@@ -9,6 +9,7 @@
 #ifndef MLPD_CORE_ENGINE_QUEUE_H
 #define MLPD_CORE_ENGINE_QUEUE_H
 
+#include "core/engine/batch_tally.h"
 #include "core/engine/model.h"
 
 /* Count entries in before they go to the writer, all or none.  ERROR_FULL (with in
@@ -48,6 +49,17 @@ struct history_row queue_look(struct entry *entry);
  * ERROR_GONE for one that the history has forgotten. */
 enum error_code queue_find_batch(struct model *model, uint64_t number, struct history_row *row,
                                  struct error *error);
+
+/* What became of the batches from number `first` to `last`, all of them given already. */
+struct batch_tally queue_tally(struct model *model, uint64_t first, uint64_t last);
+
+/* What was accepted under a key. */
+struct accepted {
+    uint64_t first, last; /* 0 when the model was deleted before it gave them */
+    struct entry *entry;  /* the last batch, referenced; NULL once it is over */
+};
+
+struct accepted queue_look_accepted(struct model *model, const struct key_record *record);
 
 /* Take back the queued batches from number `first` to `last`.  Their rows enter
  * the history in the order of the queue.  Returns how many. */

@@ -100,6 +100,17 @@ enum error_code registry_find(struct registry *registry, const char *name, struc
                : error_set(error, ERROR_NOT_FOUND, NULL, "there is no model named %.64s", name);
 }
 
+struct model *registry_find_id(struct registry *registry, const char *name, const char *id) {
+    struct model *model = NULL;
+    pthread_rwlock_rdlock(&registry->lock);
+    const size_t i = position(registry, name);
+    if (is_at(registry, i, name) && strcmp(registry->models[i]->id, id) == 0) {
+        model = model_reference(registry->models[i]);
+    }
+    pthread_rwlock_unlock(&registry->lock);
+    return model;
+}
+
 bool registry_remove(struct model *model) {
     struct registry *registry = model->registry;
     pthread_rwlock_wrlock(&registry->lock);

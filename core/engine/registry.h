@@ -31,6 +31,10 @@ enum error_code registry_add(struct registry *registry, struct model *model, str
 enum error_code registry_find(struct registry *registry, const char *name, struct model **model,
                               struct error *error);
 
+/* The model of that name if it has that id, referenced, ready or not; NULL: there is
+ * none. */
+struct model *registry_find_id(struct registry *registry, const char *name, const char *id);
+
 /* Take a model out of the registry it is in, which gives up its reference.  False
  * when it was taken out already. */
 bool registry_remove(struct model *model);

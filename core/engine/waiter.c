@@ -16,9 +16,18 @@ struct waiter *waiter_create(enum waiter_condition condition, uint64_t value,
     return waiter;
 }
 
+struct waiter *waiter_create_for_numbers(struct key_record *record) {
+    struct waiter *waiter = waiter_create(WAIT_FOR_NUMBERS, 0, NULL);
+    if (waiter != NULL) {
+        waiter->record = key_record_reference(record);
+    }
+    return waiter;
+}
+
 void waiter_release(struct waiter *waiter) {
     /* Acquire and release: the last one out sees all that the others wrote. */
     if (atomic_fetch_sub_explicit(&waiter->references, 1, memory_order_acq_rel) == 1) {
+        key_record_release(waiter->record);
         memory_free(waiter);
     }
 }
@@ -32,6 +41,10 @@ static bool condition_holds(struct model *model, const struct waiter *waiter) {
         return weights_published(&model->weights)->step >= waiter->value;
     case WAIT_FOR_HISTORY:
         return history->count > 0 && history_at(history, history->count - 1)->batch > waiter->value;
+    case WAIT_FOR_NUMBERS:
+        return waiter->record->last > 0;
+    case WAIT_FOR_MODEL:
+        return model->ready;
     }
     return true;
 }

@@ -17,12 +17,15 @@
 #include "core/engine/completion.h"
 
 struct entry;
+struct key_record;
 struct model;
 
 enum waiter_condition {
-    WAIT_FOR_ENTRY,  /* `entry` is finished */
-    WAIT_FOR_STEP,   /* the published weights are of step `value` or later */
-    WAIT_FOR_HISTORY /* the history has a row of a batch above `value` */
+    WAIT_FOR_ENTRY,   /* `entry` is finished */
+    WAIT_FOR_STEP,    /* the published weights are of step `value` or later */
+    WAIT_FOR_HISTORY, /* the history has a row of a batch above `value` */
+    WAIT_FOR_NUMBERS, /* what was accepted under the key of `record` has its numbers */
+    WAIT_FOR_MODEL    /* the model is ready: it can be found */
 };
 
 struct waiter {
@@ -30,6 +33,7 @@ struct waiter {
     enum waiter_condition condition;
     uint64_t value;
     const struct entry *entry; /* outlives the waiting */
+    struct key_record *record; /* referenced; of WAIT_FOR_NUMBERS */
 
     /* Guarded by the model's lock. */
     struct completion *completion;
@@ -41,6 +45,11 @@ struct waiter {
  * is no memory. */
 struct waiter *waiter_create(enum waiter_condition condition, uint64_t value,
                              const struct entry *entry);
+
+/* A waiter for the numbers of a record; takes a reference to it.  NULL when there is no
+ * memory. */
+struct waiter *waiter_create_for_numbers(struct key_record *record);
+
 void waiter_release(struct waiter *waiter);
 
 /* False when the condition holds already, or the model is deleted so that it

@@ -112,8 +112,10 @@ void fixture_pause(double deadline, const char *condition) {
 /* --- engines and models --------------------------------------------------------- */
 
 struct engine *fixture_engine(size_t workers) {
-    const struct engine_settings settings = {
-        .workers = workers, .memory_bytes_max = (size_t)4 << 30, .queue_max = 1000};
+    const struct engine_settings settings = {.workers = workers,
+                                             .memory_bytes_max = (size_t)4 << 30,
+                                             .queue_max = 1000,
+                                             .keys_max = 1000};
     struct engine *engine;
     struct error error;
     ck_assert_msg(engine_create(&settings, &engine, &error) == ERROR_NONE, "%s", error.message);
@@ -223,10 +225,11 @@ enum error_code fixture_try_model(struct engine *engine, const char *name, const
                                   struct model **model, struct error *error) {
     struct specification specification;
     struct latch latch;
+    bool repeated;
     latch_init(&latch);
     fixture_specify(&specification, description);
-    const enum error_code code =
-        engine_create_model(engine, name, &specification, &latch.completion, model, error);
+    const enum error_code code = engine_create_model(engine, name, &specification, NULL,
+                                                     &latch.completion, model, &repeated, error);
     if (code == ERROR_NONE) {
         latch_wait(&latch, 1);
     } else {
@@ -312,13 +315,15 @@ static enum error_code submit(struct engine *engine, struct model *model, struct
                               struct entry **result, double *retry_after_seconds,
                               struct error *error) {
     struct latch latch;
+    struct key_record *former;
     latch_init(&latch);
     struct entry *entry = entry_create_batch(model, examples);
     if (entry == NULL) {
         return error_set(error, ERROR_MEMORY, NULL, "no memory for an entry");
     }
     const enum error_code code =
-        engine_submit_batches(engine, &entry, 1, &latch.completion, retry_after_seconds, error);
+        engine_submit_batches(engine, &(struct submission){.batches = &entry, .count = 1},
+                              &latch.completion, &former, retry_after_seconds, error);
     if (code != ERROR_NONE) {
         entry_release(entry);
         return code;

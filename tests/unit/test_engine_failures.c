@@ -12,7 +12,7 @@
 
 START_TEST(test_an_engine_that_cannot_be_made_says_so) {
     const struct engine_settings settings = {
-        .workers = 3, .memory_bytes_max = 1 << 30, .queue_max = 10};
+        .workers = 3, .memory_bytes_max = 1 << 30, .queue_max = 10, .keys_max = 10};
     long n = 0;
     for (enum error_code code = ERROR_MEMORY; code != ERROR_NONE; n++) {
         struct engine *engine = NULL;
@@ -81,7 +81,7 @@ static void begin(struct stage *stage, const char *description) {
     /* The first of its kind reserves scratch, which stays. */
     struct model *first = fixture_model(stage->engine, "first", description);
     fixture_train(stage->engine, first, 1, 60, 1);
-    ck_assert(engine_delete_model(stage->engine, first, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(stage->engine, first, 0, &error) == ERROR_NONE);
     model_release(first);
     stage->model = fixture_model(stage->engine, "m", description);
     AWAIT(engine_look(stage->engine).backlog == 0);
@@ -100,8 +100,10 @@ static void end(struct stage *stage) {
 
 static enum error_code try_model(struct stage *stage, struct error *error) {
     struct model *model;
-    const enum error_code code = engine_create_model(stage->engine, "new", &stage->specification,
-                                                     &stage->latch.completion, &model, error);
+    bool repeated;
+    const enum error_code code =
+        engine_create_model(stage->engine, "new", &stage->specification, NULL,
+                            &stage->latch.completion, &model, &repeated, error);
     memory_fail_after(-1); /* what follows is the test's own */
     if (code == ERROR_NONE) {
         latch_wait(&stage->latch, 1);
@@ -129,8 +131,10 @@ static enum error_code try_batch(struct stage *stage, struct error *error) {
     if (entry == NULL) {
         return error_set(error, ERROR_MEMORY, NULL, "no memory for an entry");
     }
-    const enum error_code code = engine_submit_batches(
-        stage->engine, &entry, 1, &stage->latch.completion, &retry_after_seconds, error);
+    struct key_record *former;
+    const enum error_code code =
+        engine_submit_batches(stage->engine, &(struct submission){.batches = &entry, .count = 1},
+                              &stage->latch.completion, &former, &retry_after_seconds, error);
     memory_fail_after(-1); /* what follows is the test's own */
     if (code == ERROR_NONE) {
         latch_wait(&stage->latch, 1);
@@ -230,7 +234,7 @@ static enum error_code try_clone(struct stage *stage, struct error *error) {
     struct entry *entry;
     double retry_after_seconds;
     const enum error_code code =
-        engine_clone_model(stage->engine, stage->model, "copy", &stage->latch.completion, &entry,
+        engine_clone_model(stage->engine, stage->model, "copy", 0, &stage->latch.completion, &entry,
                            &retry_after_seconds, error);
     memory_fail_after(-1); /* what follows is the test's own */
     if (code == ERROR_NONE) {

@@ -9,7 +9,7 @@
 
 static struct engine *small_engine(size_t memory_bytes) {
     const struct engine_settings settings = {
-        .workers = 2, .memory_bytes_max = memory_bytes, .queue_max = 10};
+        .workers = 2, .memory_bytes_max = memory_bytes, .queue_max = 10, .keys_max = 10};
     struct engine *engine;
     struct error error;
     ck_assert(engine_create(&settings, &engine, &error) == ERROR_NONE);
@@ -40,7 +40,7 @@ START_TEST(test_a_closed_engine_takes_nothing_new) {
               ERROR_CLOSED);
     ck_assert(fixture_try_change(engine, model, ENTRY_SETTINGS, 0.5, -1, 0, &entry, &error) ==
               ERROR_CLOSED);
-    ck_assert(engine_clone_model(engine, model, "n", &latch.completion, &entry,
+    ck_assert(engine_clone_model(engine, model, "n", 0, &latch.completion, &entry,
                                  &retry_after_seconds, &error) == ERROR_CLOSED);
     ck_assert(query_create(model, QUERY_WEIGHTS_HASH, NULL, NULL, &query, &error) == ERROR_NONE);
     ck_assert(engine_ask(engine, query, &latch.completion, &error) == ERROR_CLOSED);
@@ -125,11 +125,12 @@ START_TEST(test_whatever_waits_at_the_end_is_completed) {
     gate_shut(&gates[1], engine, models[1]);
     for (size_t m = 0; m < MODELS; m++) {
         struct specification specification;
+        bool repeated;
         char name[32];
         snprintf(name, sizeof name, "n-%zu", m);
         fixture_specify(&specification, "30-200-2");
-        ck_assert(engine_create_model(engine, name, &specification, &made.completion, &making[m],
-                                      &error) == ERROR_NONE);
+        ck_assert(engine_create_model(engine, name, &specification, NULL, &made.completion,
+                                      &making[m], &repeated, &error) == ERROR_NONE);
         ck_assert(query_create(models[m], QUERY_WEIGHTS_HASH, NULL, NULL, &queries[m], &error) ==
                   ERROR_NONE);
         ck_assert(engine_ask(engine, queries[m], &asked.completion, &error) == ERROR_NONE);
@@ -167,7 +168,7 @@ START_TEST(test_a_model_beyond_the_limit_is_refused_and_takes_nothing) {
     ck_assert(with_one <= (8 << 20));
     ck_assert(fixture_try_model(engine, "n", "500-500-10", &second, &error) == ERROR_MEMORY);
     EXPECT_COUNT(ledger_reserved(engine_ledger(engine)), with_one);
-    ck_assert(engine_delete_model(engine, model, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(engine, model, 0, &error) == ERROR_NONE);
     model_release(model);
     AWAIT(ledger_reserved(engine_ledger(engine)) < with_one / 2); /* no worker holds it */
     ck_assert(fixture_try_model(engine, "n", "500-500-10", &second, &error) == ERROR_NONE);

@@ -206,8 +206,8 @@ START_TEST(test_a_deleted_model_takes_nothing_and_drops_what_it_has) {
         entries[i] = fixture_post(stage.engine, stage.model, 2, i);
     }
     (void)queue_cancel(stage.model, 2, 2);
-    ck_assert(engine_delete_model(stage.engine, stage.model, &error) == ERROR_NONE);
-    ck_assert(engine_delete_model(stage.engine, stage.model, &error) == ERROR_GONE);
+    ck_assert(engine_delete_model(stage.engine, stage.model, 0, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(stage.engine, stage.model, 0, &error) == ERROR_GONE);
     ck_assert(queue_look(entries[0]).state == ENTRY_DROPPED);
     ck_assert(queue_look(entries[1]).state == ENTRY_CANCELLED);
     ck_assert(queue_look(entries[2]).state == ENTRY_DROPPED);

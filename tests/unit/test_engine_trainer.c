@@ -51,8 +51,8 @@ START_TEST(test_one_batch_a_time_and_all_at_once_train_alike) {
         done(last);
         expect_same_weights(engine, slow, fast, descriptions[d]);
         struct error error;
-        ck_assert(engine_delete_model(engine, slow, &error) == ERROR_NONE);
-        ck_assert(engine_delete_model(engine, fast, &error) == ERROR_NONE);
+        ck_assert(engine_delete_model(engine, slow, 0, &error) == ERROR_NONE);
+        ck_assert(engine_delete_model(engine, fast, 0, &error) == ERROR_NONE);
         model_release(slow);
         model_release(fast);
     }
@@ -131,7 +131,7 @@ START_TEST(test_a_change_built_on_old_settings_is_refused_and_takes_nothing) {
     ck_assert(specification_copy_settings(&changed, &old->specification, &error) == ERROR_NONE);
     ck_assert(engine_change_settings(engine, model, ENTRY_SETTINGS, old, &changed,
                                      &latch.completion, &entry, &retry_after_seconds,
-                                     &error) == ERROR_EXISTS);
+                                     &error) == ERROR_STALE);
     EXPECT_COUNT(latch_calls(&latch), 0);
     EXPECT_COUNT(engine_look(engine).backlog, 0);
     EXPECT_COUNT(model_look(model).queue_depth, 0);
@@ -183,8 +183,8 @@ START_TEST(test_a_momentum_that_comes_and_goes_costs_one_slot_and_begins_anew) {
         done(fixture_patch(engine, model, 0.01, 0));
         done(fixture_patch(engine, model, 0.01, 0.9));
         fixture_train(engine, model, 3, 8, 4);
-        ck_assert(engine_delete_model(engine, model, &error) == ERROR_NONE);
-        ck_assert(engine_delete_model(engine, twin, &error) == ERROR_NONE);
+        ck_assert(engine_delete_model(engine, model, 0, &error) == ERROR_NONE);
+        ck_assert(engine_delete_model(engine, twin, 0, &error) == ERROR_NONE);
         /* The engine's threads may hold them an instant longer. */
         AWAIT(atomic_load(&model->references) == 1 && atomic_load(&twin->references) == 1);
         model_release(model);
@@ -233,7 +233,7 @@ static struct model *clone_model(struct engine *engine, struct model *model, con
     struct error error;
     double retry_after_seconds;
     latch_init(&latch);
-    ck_assert_msg(engine_clone_model(engine, model, name, &latch.completion, &entry,
+    ck_assert_msg(engine_clone_model(engine, model, name, 0, &latch.completion, &entry,
                                      &retry_after_seconds, &error) == ERROR_NONE,
                   "%s", error.message);
     latch_wait(&latch, 1);
@@ -309,13 +309,13 @@ START_TEST(test_a_clone_is_not_found_before_its_turn_nor_when_its_source_is_dele
     double retry_after_seconds;
     latch_init(&latch);
     gate_shut(&gate, engine, other);
-    ck_assert(engine_clone_model(engine, source, "other", &latch.completion, &entry,
+    ck_assert(engine_clone_model(engine, source, "other", 0, &latch.completion, &entry,
                                  &retry_after_seconds, &error) == ERROR_EXISTS);
-    ck_assert(engine_clone_model(engine, source, "copy", &latch.completion, &entry,
+    ck_assert(engine_clone_model(engine, source, "copy", 0, &latch.completion, &entry,
                                  &retry_after_seconds, &error) == ERROR_NONE);
     latch_wait(&latch, 1);
     ck_assert(engine_find_model(engine, "copy", &found, &error) == ERROR_NOT_FOUND);
-    ck_assert(engine_delete_model(engine, source, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(engine, source, 0, &error) == ERROR_NONE);
     ck_assert(fixture_finish(entry).state == ENTRY_DROPPED);
     ck_assert(engine_find_model(engine, "copy", &found, &error) == ERROR_NOT_FOUND);
     /* The name is free again. */
@@ -384,7 +384,7 @@ START_TEST(test_a_model_in_use_is_deleted_and_everything_comes_to_an_end) {
             ck_assert(engine_ask(engine, hashes[i], &latch.completion, &error) == ERROR_NONE);
         }
         AWAIT(model_look(model).step >= round % 4);
-        ck_assert(engine_delete_model(engine, model, &error) == ERROR_NONE);
+        ck_assert(engine_delete_model(engine, model, 0, &error) == ERROR_NONE);
         latch_wait(&latch, 2 * BATCHES);
         bool dropped = false;
         for (size_t i = 0; i < BATCHES; i++) {

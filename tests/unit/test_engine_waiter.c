@@ -148,7 +148,7 @@ START_TEST(test_deletion_completes_every_waiter_and_takes_no_more) {
     for (size_t i = 0; i < 2; i++) {
         ck_assert(waiter_start(stage.model, waiters[i], &stage.latch.completion));
     }
-    ck_assert(engine_delete_model(stage.engine, stage.model, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(stage.engine, stage.model, 0, &error) == ERROR_NONE);
     EXPECT_COUNT(latch_calls(&stage.latch), 2);
     for (size_t i = 0; i < 2; i++) {
         ck_assert(!waiter_start(stage.model, waiters[i], &stage.latch.completion));
@@ -184,7 +184,7 @@ START_TEST(test_who_waits_for_a_queued_batch_of_a_deleted_model_finds_it_dropped
                         .state = ENTRY_SUBMITTED};
     struct waiter *waiter = waiter_create(WAIT_FOR_ENTRY, 0, look.entry);
     ck_assert(waiter_start(stage.model, waiter, &look.completion));
-    ck_assert(engine_delete_model(stage.engine, stage.model, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(stage.engine, stage.model, 0, &error) == ERROR_NONE);
     ck_assert_msg(look.state == ENTRY_DROPPED, "found in state %d", (int)look.state);
     waiter_release(waiter);
     entry_release(look.entry);
