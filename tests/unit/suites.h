@@ -34,6 +34,7 @@
     SUITE(safetensors_intake)                                                                      \
     SUITE(gradient)                                                                                \
     SUITE(training)                                                                                \
+    SUITE(header_values)                                                                           \
     SUITE(options)                                                                                 \
     SUITE(log)                                                                                     \
     SUITE(address)                                                                                 \
@@ -46,6 +47,7 @@
     SUITE(engine_team)                                                                             \
     SUITE(engine_scheduler)                                                                        \
     SUITE(engine_waiter)                                                                           \
+    SUITE(engine_keys)                                                                             \
     SUITE(engine_queue)                                                                            \
     SUITE(engine_trainer)                                                                          \
     SUITE(engine_predictor)                                                                        \

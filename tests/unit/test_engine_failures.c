@@ -154,6 +154,88 @@ START_TEST(test_a_batch_that_cannot_be_taken_leaves_nothing) {
 }
 END_TEST
 
+/* The n-th failure for a submission under a key that is new, or that stands already. */
+static enum error_code post_keyed(struct stage *stage, const char *key, struct error *error) {
+    double retry_after_seconds;
+    struct key_record *record = NULL;
+    struct key_record *former = NULL;
+    struct entry *entry = NULL;
+    enum error_code code = key_record_create(key, engine_ledger(stage->engine), &record, error);
+    if (code == ERROR_NONE) {
+        entry = entry_create_batch(stage->model, &stage->examples);
+        code = entry != NULL ? ERROR_NONE
+                             : error_set(error, ERROR_MEMORY, NULL, "no memory for an entry");
+    }
+    if (code == ERROR_NONE) {
+        const struct submission submission = {.batches = &entry, .count = 1, .record = record};
+        code = engine_submit_batches(stage->engine, &submission, &stage->latch.completion, &former,
+                                     &retry_after_seconds, error);
+    }
+    memory_fail_after(-1); /* what follows is the test's own */
+    if (code == ERROR_NONE) {
+        latch_wait(&stage->latch, 1);
+        AWAIT(engine_look(stage->engine).backlog == 0);
+    }
+    if (entry != NULL && (code != ERROR_NONE || former != NULL)) {
+        examples_move(&stage->examples, &entry->set->examples);
+    }
+    if (entry != NULL) {
+        entry_release(entry);
+    }
+    key_record_release(record);
+    key_record_release(former);
+    return code;
+}
+
+static enum error_code try_keyed_batch(struct stage *stage, struct error *error) {
+    return post_keyed(stage, "k", error);
+}
+
+START_TEST(test_a_key_that_cannot_be_kept_leaves_nothing) {
+    struct stage stage;
+    begin(&stage, "30-20-5");
+    fixture_train(stage.engine, stage.model, 1, 60, 1); /* the history has its place */
+    AWAIT(engine_look(stage.engine).backlog == 0);
+    fail_in_turn(&stage, "a batch with a key", try_keyed_batch, 3);
+    fixture_fill(&stage.examples, stage.model, 60, 1);
+    EXPECT_COUNT(stage.model->keys.count, 1);
+    fail_in_turn(&stage, "a repeat", try_keyed_batch, 3);
+    EXPECT_COUNT(model_look(stage.model).step, 2);
+    end(&stage);
+}
+END_TEST
+
+static enum error_code try_keyed_model(struct stage *stage, struct error *error) {
+    struct model *model = NULL;
+    bool repeated;
+    struct key_record *record = NULL;
+    enum error_code code = key_record_create("k", engine_ledger(stage->engine), &record, error);
+    if (code == ERROR_NONE) {
+        code = engine_create_model(stage->engine, "new", &stage->specification, record,
+                                   &stage->latch.completion, &model, &repeated, error);
+    } else {
+        specification_free(&stage->specification);
+    }
+    memory_fail_after(-1); /* what follows is the test's own */
+    if (code == ERROR_NONE) {
+        latch_wait(&stage->latch, 1);
+        model_release(model);
+    }
+    key_record_release(record);
+    return code;
+}
+
+START_TEST(test_a_model_with_a_key_that_cannot_be_made_leaves_nothing) {
+    struct stage stage;
+    begin(&stage, "30-20-5");
+    stage.description = "30-20-5";
+    fail_in_turn(&stage, "a model with a key", try_keyed_model, 7);
+    fail_in_turn(&stage, "a repeated creation", try_keyed_model, 1);
+    EXPECT_COUNT(engine_look(stage.engine).models, 2);
+    end(&stage);
+}
+END_TEST
+
 static enum error_code try_prediction(struct stage *stage, struct error *error) {
     struct query *query;
     const enum error_code code =
@@ -285,6 +367,8 @@ Suite *suite_engine_failures(void) {
     tcase_add_test(tests, test_an_engine_that_cannot_be_made_says_so);
     tcase_add_test(tests, test_a_model_that_cannot_be_made_leaves_nothing);
     tcase_add_test(tests, test_a_batch_that_cannot_be_taken_leaves_nothing);
+    tcase_add_test(tests, test_a_key_that_cannot_be_kept_leaves_nothing);
+    tcase_add_test(tests, test_a_model_with_a_key_that_cannot_be_made_leaves_nothing);
     tcase_add_test(tests, test_a_query_that_cannot_be_made_leaves_nothing);
     tcase_add_test(tests, test_a_change_that_cannot_be_taken_leaves_nothing);
     tcase_add_test(tests, test_a_clone_that_cannot_be_made_leaves_nothing);
