@@ -8,6 +8,9 @@
 Suite *models_suite(void);
 Suite *batches_suite(void);
 Suite *changes_suite(void);
+Suite *idempotency_suite(void);
+Suite *preconditions_suite(void);
+Suite *prefer_suite(void);
 Suite *predictions_suite(void);
 Suite *evaluations_suite(void);
 Suite *normalization_suite(void);

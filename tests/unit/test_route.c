@@ -85,6 +85,23 @@ START_TEST(test_every_call_has_an_operation_an_answer_and_ended_lists) {
 }
 END_TEST
 
+static void expect_precondition(const struct route *route, const struct handler *handler) {
+    bool on_a_model = false, refuses = false;
+    for (size_t i = 0; i < TARGET_SEGMENTS_MAX && route->segments[i] != NULL; i++) {
+        on_a_model |= strcmp(route->segments[i], MODEL_SEGMENT) == 0;
+    }
+    for (const unsigned *error = handler->errors; *error != 0; error++) {
+        refuses |= *error == 412;
+    }
+    ck_assert_msg(route_hears(handler, HEADER_IF_MATCH) == on_a_model && refuses == on_a_model,
+                  "%s: If-Match and 412 are of every call on a model", handler->operation);
+}
+
+START_TEST(test_every_call_on_a_model_hears_if_match) {
+    for_each_handler(expect_precondition);
+}
+END_TEST
+
 static const char *operations[256];
 static size_t operation_count;
 
@@ -110,6 +127,7 @@ Suite *suite_route(void) {
     tcase_add_test(tests, test_every_request_header_is_documented);
     tcase_add_test(tests, test_no_call_takes_a_parameter_twice);
     tcase_add_test(tests, test_every_call_has_an_operation_an_answer_and_ended_lists);
+    tcase_add_test(tests, test_every_call_on_a_model_hears_if_match);
     tcase_add_test(tests, test_operations_have_names_of_their_own);
     suite_add_tcase(suite, tests);
     return suite;
