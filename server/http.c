@@ -26,6 +26,7 @@
 #include "server/exchange.h"
 #include "server/linger.h"
 #include "server/log.h"
+#include "server/tls.h"
 
 #define CONNECTION_BYTES ((size_t)32 << 10) /* headers and reading; cleared each request */
 #define IDLE_SECONDS 75u                    /* more than the 60 of usual balancers */
@@ -37,6 +38,7 @@
 struct http {
     struct exchanges *exchanges;
     const struct guard *guard;
+    bool tls;
     struct MHD_Response *refusals[REFUSAL_COUNT]; /* made once: they need no memory later */
     size_t daemon_count;
     struct MHD_Daemon *daemons[LISTENER_SOCKETS_MAX];
@@ -363,10 +365,23 @@ static size_t print_head(char *head, unsigned status, size_t body_bytes,
     return used < HEAD_BYTES ? (size_t)used : 0;
 }
 
+/* As much as goes without waiting.  Under TLS in the session, which has nothing of its
+ * own to send just then. */
+static void send_parts(struct MHD_Connection *connection, struct iovec *parts, size_t count) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (info != NULL && info->tls_session != NULL) {
+        tls_send(info->tls_session, parts, count);
+    } else {
+        const struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+        (void)sendmsg(socket_of(connection), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+}
+
 /* Within a body libmicrohttpd takes no answer, and nothing of one has been sent yet:
- * so the answer goes to the socket directly, and MHD_NO closes the connection.  It is
- * a problem document, small enough for an empty send buffer; if it does not fit the
- * client sees a broken answer, as it would without. */
+ * so the answer goes to the socket or TLS session directly, and MHD_NO closes the connection.  It
+ * is a problem document, small enough for an empty send buffer; if it does not fit the client sees
+ * a broken answer, as it would without. */
 static enum MHD_Result send_past(struct MHD_Connection *connection, struct exchange *exchange) {
     enum refusal refusal;
     char head[HEAD_BYTES];
@@ -380,8 +395,7 @@ static enum MHD_Result send_past(struct MHD_Connection *connection, struct excha
     }
     parts[0].iov_len = print_head(head, status, parts[1].iov_len, answer);
     if (parts[0].iov_len > 0) {
-        const struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-        (void)sendmsg(socket_of(connection), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        send_parts(connection, parts, 2);
     }
     exchange_linger(exchange, connection);
     return MHD_NO;
@@ -512,8 +526,14 @@ static struct MHD_Daemon *start_daemon(struct http *http, int socket, size_t thr
         {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)tls_give_certificate},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct MHD_OptionItem no_tls[] = {{MHD_OPTION_END, 0, NULL}};
     return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-                                MHD_USE_ERROR_LOG,
+                                MHD_USE_ERROR_LOG | (http->tls ? MHD_USE_TLS : 0),
                             0, accept_connection, http, handle, http,
                             /* first, so that what the others have to say comes through it */
                             MHD_OPTION_EXTERNAL_LOGGER, take_log, NULL,           /* */
@@ -526,7 +546,13 @@ static struct MHD_Daemon *start_daemon(struct http *http, int socket, size_t thr
                             MHD_OPTION_URI_LOG_CALLBACK, note_target, http,       /* */
                             MHD_OPTION_NOTIFY_CONNECTION, note_connection, http,  /* */
                             MHD_OPTION_NOTIFY_COMPLETED, finish_request, http,    /* */
-                            MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+                            MHD_OPTION_ARRAY, pool,                               /* */
+                            MHD_OPTION_ARRAY, http->tls ? tls : no_tls, MHD_OPTION_END);
+}
+
+static bool knows_tls(void) {
+    return MHD_is_feature_supported(MHD_FEATURE_TLS) == MHD_YES &&
+           MHD_is_feature_supported(MHD_FEATURE_HTTPS_CERT_CALLBACK2) == MHD_YES;
 }
 
 enum error_code http_create(const struct http_settings *settings, struct http **result,
@@ -535,7 +561,14 @@ enum error_code http_create(const struct http_settings *settings, struct http **
     if (http == NULL) {
         return error_set(error, ERROR_MEMORY, NULL, "no memory for the HTTP server");
     }
+    if (settings->tls && !knows_tls()) {
+        memory_free(http);
+        return error_set(error, ERROR_INTERNAL, NULL,
+                         "libmicrohttpd %s was built without TLS: --tls-cert cannot be served",
+                         MHD_get_version());
+    }
     http->guard = settings->guard;
+    http->tls = settings->tls;
     MHD_set_panic_func(panic, NULL);
     connections_init(&http->connections, settings->connections_max);
     http->transport = (struct transport){.suspend = suspend,

@@ -10,6 +10,7 @@
 #ifndef MLPD_SERVER_HTTP_H
 #define MLPD_SERVER_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "api/call.h"
@@ -23,6 +24,7 @@ struct http_settings {
     const struct api *api; /* outlives it */
     const struct listener *listener;
     const struct guard *guard; /* outlives it */
+    bool tls;                  /* with what tls_load has read */
     size_t threads;            /* for each socket of the listener */
     size_t connections_max;
 };

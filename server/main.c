@@ -6,6 +6,7 @@
  * woken; HTTP stops; the engine goes. */
 #include <locale.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,7 +28,9 @@
 #include "server/options.h"
 #include "server/origins.h"
 #include "server/port_file.h"
+#include "server/probe.h"
 #include "server/signals.h"
+#include "server/tls.h"
 #include "server/tokens.h"
 
 #define EXIT_USAGE 2
@@ -84,6 +87,7 @@ static enum error_code start_http(struct process *process, struct error *error) 
         .api = &process->api,
         .listener = &process->listener,
         .guard = &process->guard,
+        .tls = process->options.tls_certificate != NULL,
         .threads = process->options.http_threads,
         .connections_max = process->options.connections_max,
     };
@@ -108,15 +112,26 @@ static enum error_code start_origins(struct process *process, struct error *erro
     return origins_create(&settings, &process->guard.origins, error);
 }
 
+static enum error_code load_certificate(const struct process *process, struct error *error) {
+    const struct options *options = &process->options;
+    return options->tls_certificate != NULL
+               ? tls_load(options->tls_certificate, options->tls_key, error)
+               : ERROR_NONE;
+}
+
 /* The socket is open. */
 static enum error_code start_guard(struct process *process, struct error *error) {
     const char *path = process->options.token_file;
-    const enum error_code code =
+    enum error_code code =
         path != NULL ? tokens_create(path, &process->guard.tokens, error) : ERROR_NONE;
-    return code == ERROR_NONE ? start_origins(process, error) : code;
+    if (code == ERROR_NONE) {
+        code = start_origins(process, error);
+    }
+    return code == ERROR_NONE ? load_certificate(process, error) : code;
 }
 
 static void end_guard(struct process *process) {
+    tls_unload();
     origins_destroy(process->guard.origins);
     tokens_destroy(process->guard.tokens);
 }
@@ -243,16 +258,26 @@ static int stop(struct process *process) {
     return EXIT_SUCCESS;
 }
 
-/* What cannot be read leaves what was there. */
-static void reload(const struct process *process, const char *signal) {
-    struct tokens *tokens = process->guard.tokens;
+static void reload_tokens(struct tokens *tokens) {
     struct error error;
-    if (tokens == NULL) {
-        log_info("there is nothing to read again", log_text("signal", signal));
-    } else if (tokens_reload(tokens, &error) == ERROR_NONE) {
+    if (tokens_reload(tokens, &error) == ERROR_NONE) {
         log_info("the tokens were read again", log_count("tokens", tokens_count(tokens)));
     } else {
         log_error("the tokens stay as they were", log_text("reason", error.message));
+    }
+}
+
+/* What cannot be read leaves what was there. */
+static void reload(const struct process *process, const char *signal) {
+    struct error error;
+    if (process->guard.tokens == NULL && process->options.tls_certificate == NULL) {
+        log_info("there is nothing to read again", log_text("signal", signal));
+    }
+    if (process->guard.tokens != NULL) {
+        reload_tokens(process->guard.tokens);
+    }
+    if (load_certificate(process, &error) != ERROR_NONE) {
+        log_error("the certificate stays as it was", log_text("reason", error.message));
     }
 }
 
@@ -292,6 +317,27 @@ static int hash_token(void) {
     return EXIT_SUCCESS;
 }
 
+static void give_up(int number) {
+    static const char text[] = "mlpd: no answer within the time\n";
+    (void)number;
+    const ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)written;
+    _exit(EXIT_FAILURE);
+}
+
+/* --health: nothing of a daemon is started.  The probe bounds its own time, and the alarm
+ * that of the name server. */
+static int ask_health(const char *url) {
+    struct probe_target target;
+    struct error error;
+    if (probe_parse(url, &target, &error) != ERROR_NONE) {
+        return fail(&error, EXIT_FAILURE);
+    }
+    signal(SIGALRM, give_up);
+    alarm((unsigned)PROBE_SECONDS + 1);
+    return probe_run(&target, &error) == ERROR_NONE ? EXIT_SUCCESS : fail(&error, EXIT_FAILURE);
+}
+
 int main(int argc, char **argv) {
     struct process process = {.http = NULL};
     struct error error;
@@ -306,6 +352,8 @@ int main(int argc, char **argv) {
     case OPTIONS_VERSION:
         puts("mlpd " MLPD_VERSION);
         return EXIT_SUCCESS;
+    case OPTIONS_HEALTH:
+        return ask_health(process.options.health_url);
     case OPTIONS_HASH_TOKEN:
         return hash_token();
     case OPTIONS_RUN:

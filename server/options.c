@@ -21,9 +21,12 @@ enum kind {
     KIND_SECONDS,
     KIND_CHOICE,
     KIND_LIST,
+    KIND_COMMAND,
     KIND_FLAG
 };
 
+/* A flag takes no value; a command may, and is for the command line alone: its variable
+ * would turn every daemon of an environment into something else. */
 struct row {
     const char *name;          /* without the dashes */
     const char *value_name;    /* for --help; NULL for a flag that takes none */
@@ -68,6 +71,18 @@ static const struct row rows[] = {
      .offset = FIELD(token_file),
      .text = "lines of SCOPE sha256:HASH, the scope read, train or admin; read again\n"
              "at SIGHUP; whoever calls must send one of the tokens"},
+    {.name = "tls-cert",
+     .value_name = "FILE",
+     .initial_note = "none: no TLS",
+     .kind = KIND_PATH,
+     .offset = FIELD(tls_certificate),
+     .text = "certificates as PEM, the daemon's first; read again at SIGHUP"},
+    {.name = "tls-key",
+     .value_name = "FILE",
+     .initial_note = "none",
+     .kind = KIND_PATH,
+     .offset = FIELD(tls_key),
+     .text = "the key of the first certificate as PEM"},
     {.name = "allowed-hosts",
      .value_name = "LIST",
      .initial_note = "loopback names and --listen's address, which always are",
@@ -167,6 +182,11 @@ static const struct row rows[] = {
      .text = "time after SIGTERM to train what was acknowledged"},
     {.name = "help", .kind = KIND_FLAG, .text = "print this and end"},
     {.name = "version", .kind = KIND_FLAG, .text = "print the version and end"},
+    {.name = "health",
+     .value_name = "URL",
+     .kind = KIND_COMMAND,
+     .text = "ask a daemon at http://HOST:PORT, https://HOST:PORT or unix:PATH for\n"
+             "/health/ready (or another path) and end with 0 if it says 200"},
     {.name = "hash-token",
      .kind = KIND_FLAG,
      .text = "print what the token file has for the token on standard input"},
@@ -329,10 +349,15 @@ static enum error_code set_value(const struct row *row, const char *source, cons
         return set_choice(row, source, value, field, error);
     case KIND_LIST:
         return set_list(row, source, value, field, error);
+    case KIND_COMMAND:
     case KIND_FLAG:
         break;
     }
     return error_set(error, ERROR_INVALID, NULL, "%s takes no value", source);
+}
+
+static bool is_setting(const struct row *row) {
+    return row->kind != KIND_FLAG && row->kind != KIND_COMMAND;
 }
 
 static void variable_name(const struct row *row, char *name, size_t size) {
@@ -434,6 +459,11 @@ static enum error_code check_together(const struct options *options, struct erro
                          "only with --token-file; without it: loopback addresses, unix sockets",
                          listen);
     }
+    if ((options->tls_certificate == NULL) != (options->tls_key == NULL)) {
+        return error_set(error, ERROR_INVALID, NULL,
+                         "--tls-cert and --tls-key go together, and --tls-%s is missing",
+                         options->tls_key == NULL ? "key" : "cert");
+    }
     const bool any_host = options->allowed_hosts != NULL && strchr(options->allowed_hosts, '*');
     const bool any_origin =
         options->allowed_origins != NULL && strchr(options->allowed_origins, '*');
@@ -459,11 +489,15 @@ enum options_outcome options_parse(int argc, char **argv, const char *(*variable
     if (values[find_row("version", 7) - rows] != NULL) {
         return OPTIONS_VERSION;
     }
+    options->health_url = values[find_row("health", 6) - rows];
+    if (options->health_url != NULL) {
+        return OPTIONS_HEALTH;
+    }
     if (values[find_row("hash-token", 10) - rows] != NULL) {
         return OPTIONS_HASH_TOKEN;
     }
     for (size_t i = 0; i < ROWS; i++) {
-        if (rows[i].kind != KIND_FLAG &&
+        if (is_setting(&rows[i]) &&
             settle_row(&rows[i], values[i], variable, options, error) != ERROR_NONE) {
             return OPTIONS_WRONG;
         }
@@ -503,7 +537,7 @@ size_t options_help(char *text, size_t size) {
                  row->value_name != NULL ? row->value_name : "");
         append(text, size, &used, "  %-24s ", flag);
         append_lines(text, size, &used, row->text);
-        if (row->kind != KIND_FLAG) {
+        if (is_setting(row)) {
             variable_name(row, source, sizeof source);
             append(text, size, &used, "  %-24s [%s; default: %s]\n", "", source,
                    row->initial_note != NULL ? row->initial_note : row->initial);
@@ -513,6 +547,6 @@ size_t options_help(char *text, size_t size) {
            "\nFlags win over the environment variables in brackets.  Sizes are bytes, or\n"
            "powers of 1024 with K, M, G or T.  SIGTERM and SIGINT end the daemon when what\n"
            "was acknowledged is trained; a second one ends it at once.  SIGHUP reads the token\n"
-           "file again.\n");
+           "file and the certificate again.\n");
     return used;
 }

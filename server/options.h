@@ -19,6 +19,8 @@ struct options {
     /* NULL: none; they point into the arguments or environment */
     const char *port_file;
     const char *token_file;
+    const char *health_url;                      /* with OPTIONS_HEALTH only */
+    const char *tls_certificate, *tls_key;       /* both or none */
     const char *allowed_hosts, *allowed_origins; /* lists; see origins.h */
     size_t workers;
     size_t http_threads;
@@ -36,6 +38,7 @@ enum options_outcome {
     OPTIONS_RUN,
     OPTIONS_HELP,       /* --help: print options_help and end */
     OPTIONS_VERSION,    /* --version */
+    OPTIONS_HEALTH,     /* --health: ask whether health_url answers, and end */
     OPTIONS_HASH_TOKEN, /* --hash-token: read a token, print its hash and end */
     OPTIONS_WRONG       /* one line in `error` that names the flag or variable */
 };

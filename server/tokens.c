@@ -2,21 +2,17 @@
 #include "server/tokens.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <nettle/memops.h>
 #include <nettle/sha2.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "api/access.h"
 #include "core/base/memory.h"
-#include "server/log.h"
 #include "server/published.h"
+#include "server/small_file.h"
 
 #define PREFIX "sha256:"
 #define PREFIX_BYTES (sizeof PREFIX - 1)
@@ -165,95 +161,17 @@ static enum error_code take_text(struct table *table, const char *path, const ch
     return ERROR_NONE;
 }
 
-/* ---- the file ---- */
-
-/* A pipe without a writer would hold a plain open for ever. */
-static int open_file(const char *path, struct stat *status) {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd >= 0 && fstat(fd, status) == 0) {
-        return fd;
-    }
-    const int number = errno;
-    if (fd >= 0) {
-        close(fd);
-    }
-    errno = number;
-    return -1;
-}
-
-static enum error_code check_file(const char *path, const struct stat *status,
-                                  struct error *error) {
-    if (!S_ISREG(status->st_mode)) {
-        return error_set(error, ERROR_INVALID, NULL, "the token file %.200s is no regular file",
-                         path);
-    }
-    if ((status->st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-        return error_set(error, ERROR_INVALID, NULL,
-                         "the token file %.200s can be written by others than its owner: "
-                         "chmod go-w mends it",
-                         path);
-    }
-    if ((status->st_mode & S_IROTH) != 0) {
-        log_warning("the token file can be read by every user of this machine",
-                    log_text("file", path));
-    }
-    return ERROR_NONE;
-}
-
-/* How many bytes; TOKENS_FILE_BYTES_MAX + 1 when there are more, -1 when it fails. */
-static ssize_t read_all(int fd, char *text) {
-    size_t used = 0;
-    while (used <= TOKENS_FILE_BYTES_MAX) {
-        const ssize_t got = read(fd, text + used, TOKENS_FILE_BYTES_MAX + 1 - used);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            return got < 0 ? -1 : (ssize_t)used;
-        }
-        used += (size_t)got;
-    }
-    return (ssize_t)used;
-}
-
-static enum error_code read_table(int fd, const char *path, struct table *table,
-                                  struct error *error) {
-    char *text = memory_allocate(1, TOKENS_FILE_BYTES_MAX + 1);
-    if (text == NULL) {
-        return error_set(error, ERROR_MEMORY, NULL, "no memory to read the token file %.200s",
-                         path);
-    }
-    enum error_code code;
-    const ssize_t bytes = read_all(fd, text);
-    if (bytes < 0) {
-        code = error_set(error, ERROR_INVALID, NULL, "cannot read the token file %.200s: %s", path,
-                         strerror(errno));
-    } else if ((size_t)bytes > TOKENS_FILE_BYTES_MAX) {
-        code =
-            error_set(error, ERROR_INVALID, NULL, "the token file %.200s has more than %zu bytes",
-                      path, TOKENS_FILE_BYTES_MAX);
-    } else {
-        code = take_text(table, path, text, (size_t)bytes, error);
-    }
-    memory_free(text);
-    return code;
-}
-
 static enum error_code load(const char *path, struct table **result, struct error *error) {
-    struct stat status;
-    const int fd = open_file(path, &status);
-    if (fd < 0) {
-        return error_set(error, ERROR_INVALID, NULL, "cannot read the token file %.200s: %s", path,
-                         strerror(errno));
+    struct small_file file;
+    enum error_code code =
+        small_file_read(path, "the token file", TOKENS_FILE_BYTES_MAX, true, &file, error);
+    if (code != ERROR_NONE) {
+        return code;
     }
-    struct table *table = NULL;
-    enum error_code code = check_file(path, &status, error);
-    if (code == ERROR_NONE) {
-        table = memory_allocate_zero(1, sizeof *table);
-        code = table != NULL ? read_table(fd, path, table, error)
-                             : error_set(error, ERROR_MEMORY, NULL, "no memory for the tokens");
-    }
-    close(fd);
+    struct table *table = memory_allocate_zero(1, sizeof *table);
+    code = table != NULL ? take_text(table, path, file.text, file.bytes, error)
+                         : error_set(error, ERROR_MEMORY, NULL, "no memory for the tokens");
+    small_file_free(&file);
     if (code != ERROR_NONE) {
         memory_free(table);
         return code;

@@ -8,7 +8,7 @@
 # Makefile and CI have no other.  (libc6-dev is only recommended by gcc.)
 set -eu
 
-build='gcc libc6-dev make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-pthread-dev nettle-dev libxxhash-dev'
+build='gcc libc6-dev make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-pthread-dev nettle-dev libgnutls28-dev libxxhash-dev'
 demo="$build libcurl4-openssl-dev zlib1g-dev dataset-fashion-mnist curl"
 check="$demo check clang libclang-rt-14-dev"
 lint="$check clang-format clang-tidy cppcheck shellcheck"

@@ -42,5 +42,5 @@ part cppcheck cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr -j2 \
     -I. -D_GNU_SOURCE core api server tests
 # shellcheck disable=SC2046 # one word a flag
 part clang-tidy tidy -I. -D_GNU_SOURCE -DMLPD_VERSION='"0"' -std=c17 -Wall -Wextra \
-    $(pkg-config --cflags libmicrohttpd jansson nettle libxxhash openblas check libcurl zlib)
+    $(pkg-config --cflags libmicrohttpd jansson nettle gnutls libxxhash openblas check libcurl zlib)
 exit "$failed"

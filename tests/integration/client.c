@@ -131,6 +131,9 @@ static void set_up(const struct call *call, struct source *source) {
     if (daemon_socket_path() != NULL) {
         curl_easy_setopt(handle, CURLOPT_UNIX_SOCKET_PATH, daemon_socket_path());
     }
+    if (daemon_certificate() != NULL) {
+        curl_easy_setopt(handle, CURLOPT_CAINFO, daemon_certificate());
+    }
     if (strcmp(call->method, "HEAD") == 0) {
         curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
     } else if (call->body != NULL && call->chunked) {
@@ -171,6 +174,7 @@ const struct answer *request(struct call call) {
     curl_slist_free_all(list);
     if (code == CURLE_OK) {
         curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &answer->status);
+        curl_easy_getinfo(handle, CURLINFO_NUM_CONNECTS, &answer->connects);
         answer->json = json_loadb(answer->body, answer->bytes, JSON_REJECT_DUPLICATES, NULL);
     } else {
         snprintf(answer->reason, sizeof answer->reason, "%.200s",

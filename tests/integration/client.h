@@ -24,6 +24,7 @@ struct answer {
     json_t *json;     /* the body, or NULL */
     char reason[256]; /* why there is none */
     double seconds;   /* from asking to the end of the answer */
+    long connects;    /* connections that were made for it; 0: an open one was used */
     struct answer *next;
 };
 

@@ -31,6 +31,7 @@ static struct {
     unsigned port;
     char origin[64];
     char socket_path[PATH_BYTES]; /* empty: TCP */
+    char certificate[PATH_BYTES]; /* empty: no TLS */
     char port_file[PATH_BYTES], log_file[PATH_BYTES];
     off_t log_shown_from;
 } current;
@@ -188,7 +189,8 @@ static bool read_port_file(void) {
         snprintf(current.origin, sizeof current.origin, "http://localhost");
     } else if (whole) {
         current.port = (unsigned)strtoul(text, NULL, 10);
-        snprintf(current.origin, sizeof current.origin, "http://127.0.0.1:%u", current.port);
+        snprintf(current.origin, sizeof current.origin, "%s://127.0.0.1:%u",
+                 current.certificate[0] != '\0' ? "https" : "http", current.port);
     }
     free(text);
     return whole;
@@ -217,8 +219,11 @@ static void start(const char *address, const char **options) {
     snprintf(current.port_file, sizeof current.port_file, "%s", scratch_name(".port"));
     snprintf(current.log_file, sizeof current.log_file, "%s", scratch_name(".log"));
     arguments[count++] = current.port_file;
-    while (*options != NULL) {
-        arguments[count++] = *options++;
+    for (; *options != NULL; options++) {
+        arguments[count++] = *options;
+        if (strcmp(*options, "--tls-cert") == 0) {
+            snprintf(current.certificate, sizeof current.certificate, "%s", options[1]);
+        }
     }
     const int log = open(current.log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     ck_assert_msg(log >= 0, "%s: %s", current.log_file, strerror(errno));
@@ -328,6 +333,10 @@ void daemon_begin_test(void) {
 
 const char *daemon_origin(void) {
     return current.origin;
+}
+
+const char *daemon_certificate(void) {
+    return current.certificate[0] != '\0' ? current.certificate : NULL;
 }
 
 const char *daemon_socket_path(void) {

@@ -40,7 +40,8 @@ int daemon_wait(void);
 /* SIGTERM; it must end with 0 and without a sanitizer's report. */
 void daemon_stop(void);
 
-const char *daemon_origin(void);      /* http://127.0.0.1:PORT */
+const char *daemon_origin(void);      /* http://127.0.0.1:PORT, or https:// */
+const char *daemon_certificate(void); /* what --tls-cert says, or NULL */
 const char *daemon_socket_path(void); /* of a unix socket, or NULL */
 const char *daemon_port_file(void);
 unsigned daemon_port(void);

@@ -42,6 +42,7 @@
     SUITE(tokens)                                                                                  \
     SUITE(origins)                                                                                 \
     SUITE(guard)                                                                                   \
+    SUITE(probe)                                                                                   \
     SUITE(engine_history)                                                                          \
     SUITE(engine_registry)                                                                         \
     SUITE(engine_team)                                                                             \
