@@ -160,7 +160,7 @@ START_TEST(test_quoted_and_bare_keys_are_the_same) {
 END_TEST
 
 START_TEST(test_a_key_has_at_most_255_bytes_without_its_quotes) {
-    char line[2 * KEY_BYTES_MAX + 4], key[KEY_BYTES_MAX + 1];
+    char line[2 * KEY_BYTES_MAX + 8], key[KEY_BYTES_MAX + 1];
     for (size_t bytes = KEY_BYTES_MAX; bytes <= KEY_BYTES_MAX + 1; bytes++) {
         const bool allowed = bytes == KEY_BYTES_MAX;
         memset(line, 'x', bytes);
