@@ -143,6 +143,21 @@ START_TEST(test_full_queue_is_429_with_retry_after) {
 }
 END_TEST
 
+START_TEST(test_batches_of_a_request_are_accepted_all_or_none) {
+    daemon_start("--max-queue", "3", NULL);
+    slow_create();
+    want_status(slow_post(NULL), 202);
+    want_status(slow_post(NULL), 202);
+    const char *two = "{'inputs': [[1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8], "
+                      "[8, 7, 6, 5, 4, 3, 2, 1, 8, 7, 6, 5, 4, 3, 2, 1]], 'labels': [0, 1]}";
+    want_problem(post("/v1/models/slow/batches?batch_size=1", "%s", two), 429, NULL);
+    want_json(get("/v1/models/slow"), "/queue_depth", "2");
+    want_json(want_status(post("/v1/models/slow/batches?batch_size=2", "%s", two), 202), "/last",
+              "3");
+    daemon_stop();
+}
+END_TEST
+
 START_TEST(test_weighted_batch_is_divided_by_its_rows) {
     create_line("m", 1);
     const struct answer *answer =
@@ -508,6 +523,7 @@ Suite *batches_suite(void) {
     tcase_add_test(tests, test_model_goes_on_after_a_diverged_batch);
     tests = lone_case(suite, "own daemons");
     tcase_add_test(tests, test_full_queue_is_429_with_retry_after);
+    tcase_add_test(tests, test_batches_of_a_request_are_accepted_all_or_none);
     tcase_add_test(tests, test_one_and_two_workers_give_the_same_weights);
     tests = shared_case(suite, "several a request");
     tcase_add_test(tests, test_request_is_cut_into_batches_in_order);

@@ -78,6 +78,60 @@ START_TEST(test_change_behind_a_slow_batch_is_202_and_comes_in_its_turn) {
 }
 END_TEST
 
+START_TEST(test_effective_step_is_behind_the_batches_that_came_first) {
+    slow_create();
+    want_status(slow_post(NULL), 202);
+    want_status(slow_post(NULL), 202);
+    const struct answer *answer = want_status(
+        patch("Prefer: wait=60", "/v1/models/slow", "{'optimizer': {'learning_rate': 0}}"), 200);
+    want_json(answer, "/effective_step", "3");
+    want_json(answer, "/step", "2");
+}
+END_TEST
+
+START_TEST(test_class_weights_and_output_delta_can_change) {
+    create("{'name': 'm', 'inputs': 1, "
+           "'layers': [{'units': 2, 'activation': 'softmax', 'initializer': 'zeros'}], "
+           "'optimizer': {'name': 'sgd', 'learning_rate': 1}}");
+    const struct answer *answer =
+        want_status(patch(NULL, "/v1/models/m",
+                          "{'class_weights': {'1': 3}, 'output_delta': 'diagonal', "
+                          "'optimizer': {'learning_rate': 0.5, 'momentum': 0.25}}"),
+                    200);
+    want_json(answer, "/class_weights", "{'0': 1, '1': 3}");
+    want_json(answer, "/output_delta", "'diagonal'");
+    want_json(answer, "/optimizer/learning_rate", "0.5");
+    want_json(answer, "/optimizer/momentum", "0.25");
+    want_json(answer, "/optimizer/name", "'sgd'");
+    /* in force: the loss of the row of class 1 counts three times */
+    want_near(train("/v1/models/m/batches", "{'inputs': [[1]], 'labels': [1]}"), "/loss",
+              3 * 0.69314718);
+    answer = want_status(patch(NULL, "/v1/models/m", "{'class_weights': null}"), 200);
+    want_json(answer, "/class_weights", "null");
+    want_json(answer, "/output_delta", "'diagonal'"); /* what is left out stays */
+}
+END_TEST
+
+START_TEST(test_what_a_model_is_cannot_change) {
+    static const char *const rows[][2] = {
+        {"'name': 'n'", "/name"},
+        {"'inputs': 3", "/inputs"},
+        {"'loss': 'mse'", "/loss"},
+        {"'classes': ['a', 'b']", "/classes"},
+        {"'standardize': true", "/standardize"},
+        {"'optimizer': {'name': 'sgd'}", "/optimizer/name"},
+        {"'id': 'x'", "/id"},
+        {"'revision': 7", "/revision"},
+        {"'huber_delta': 2", "/huber_delta"},
+    };
+    char body[128];
+    create_small("m");
+    snprintf(body, sizeof body, "{%s}", rows[_i][0]);
+    want_problem(patch(NULL, "/v1/models/m", body), 422, rows[_i][1]);
+    want_json(get("/v1/models/m"), "/revision", "1");
+}
+END_TEST
+
 /* ---- reset and clone ---- */
 
 START_TEST(test_reset_gives_the_first_weights_again) {
@@ -254,6 +308,9 @@ Suite *changes_suite(void) {
     tcase_add_test(tests, test_patched_rate_holds_from_the_effective_step);
     tcase_add_loop_test(tests, test_bad_change_is_422_and_changes_nothing, 0, 5);
     tcase_add_test(tests, test_change_behind_a_slow_batch_is_202_and_comes_in_its_turn);
+    tcase_add_test(tests, test_effective_step_is_behind_the_batches_that_came_first);
+    tcase_add_test(tests, test_class_weights_and_output_delta_can_change);
+    tcase_add_loop_test(tests, test_what_a_model_is_cannot_change, 0, 9);
     tcase_add_test(tests, test_reset_gives_the_first_weights_again);
     tcase_add_test(tests, test_clone_trains_on_as_its_model_does);
     tcase_add_test(tests, test_clone_under_a_taken_name_is_409);

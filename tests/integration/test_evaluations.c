@@ -202,6 +202,37 @@ START_TEST(test_evaluation_that_overflows_is_null_or_422_never_nan) {
 }
 END_TEST
 
+/* The fields of an answer, sorted. */
+static const char *fields_of(const struct answer *answer) {
+    static char fields[512];
+    const char *names[32], *name;
+    json_t *value;
+    size_t count = 0, used = 0;
+    json_object_foreach(answer->json, name, value) {
+        size_t i = count++;
+        for (; i > 0 && strcmp(names[i - 1], name) > 0; i--) {
+            names[i] = names[i - 1];
+        }
+        names[i] = name;
+    }
+    for (size_t i = 0; i < count; i++) {
+        used += (size_t)snprintf(fields + used, sizeof fields - used, "%s%s", i > 0 ? " " : "",
+                                 names[i]);
+    }
+    return fields;
+}
+
+START_TEST(test_evaluation_has_the_fields_of_its_kind_and_no_more) {
+    want_equal_text(fields_of(evaluate_pair("")),
+                    "accuracy confusion_matrix examples f1 loss model per_class precision recall "
+                    "roc_auc step");
+    create_line("line", 1);
+    want_equal_text(
+        fields_of(post("/v1/models/line/evaluations", "{'inputs': [[1]], 'targets': [[1]]}")),
+        "examples loss mae model r2 rmse step");
+}
+END_TEST
+
 Suite *evaluations_suite(void) {
     Suite *suite = suite_create("evaluations");
     TCase *tests = shared_case(suite, "evaluations");
@@ -220,6 +251,7 @@ Suite *evaluations_suite(void) {
     tcase_add_test(tests, test_r2_of_constant_targets_is_one_only_when_exact);
     tcase_add_test(tests, test_one_sigmoid_output_is_evaluated_as_two_classes);
     tcase_add_test(tests, test_evaluation_of_tensors_equals_that_of_json);
+    tcase_add_test(tests, test_evaluation_has_the_fields_of_its_kind_and_no_more);
     tcase_add_test(tests, test_evaluation_changes_nothing);
     tcase_add_test(tests, test_evaluation_that_overflows_is_null_or_422_never_nan);
     return suite;

@@ -273,7 +273,8 @@ START_TEST(test_repeat_of_a_forgotten_batch_says_no_more_than_is_known) {
         want_status(post_thousand(BATCHES "?batch_size=1"), 200);
         answers_free();
     }
-    want_problem(get(BATCHES "/1"), 410, NULL);
+    want_detail(want_problem(get(BATCHES "/4"), 410, NULL), "/v1/models/m/loss");
+    want_json(want_status(get(BATCHES "/5"), 200), "/state", "'trained'"); /* of 10,004 */
     const struct answer *repeat = want_status(post_with(KEY "one" WAIT, BATCHES, BATCH), 200);
     want_repeat(repeat);
     want_json(repeat, "", "{'batch': 1, 'state': 'finished'}");

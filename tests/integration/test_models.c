@@ -171,6 +171,25 @@ START_TEST(test_names_and_keys_may_be_escaped) {
 }
 END_TEST
 
+START_TEST(test_huber_loss_is_linear_beyond_its_delta) {
+    /* δ·(|d| − δ/2) beyond δ, d²/2 within, for d = 3 and ½ */
+    static const struct {
+        const char *delta, *described;
+        double loss;
+    } rows[] = {{"", "1", (2.5 + 0.125) / 2}, {"'huber_delta': 2, ", "2", (4 + 0.125) / 2}};
+    const struct answer *answer =
+        create("{'name': 'm', 'inputs': 1, 'loss': 'huber', %s"
+               "'layers': [{'units': 1, 'activation': 'identity', 'initializer': 'zeros'}]}",
+               rows[_i].delta);
+    want_json(answer, "/huber_delta", rows[_i].described);
+    want_json(answer, "/loss", "'huber'");
+    const char *body = "{'inputs': [[1], [1]], 'targets': [[3], [0.5]]}";
+    want_near(want_status(post("/v1/models/m/evaluations", "%s", body), 200), "/loss",
+              rows[_i].loss);
+    want_near(want_status(train("/v1/models/m/batches", "%s", body), 200), "/loss", rows[_i].loss);
+}
+END_TEST
+
 START_TEST(test_taken_name_is_409) {
     create("{'name': 'm', 'inputs': 1, 'layers': [2]}");
     const struct answer *before = get("/v1/models/m?weights_sha256=true");
@@ -368,6 +387,7 @@ START_TEST(test_describe_follows_the_training) {
     want_json(answer, "/queue_depth", "0");
     want_json(answer, "/state", "'idle'");
     want_near(answer, "/last_loss", number_at(trained, "/loss"));
+    want_json(answer, "/loss", "'categorical_crossentropy'"); /* the function, not a figure */
     want_absent(answer, "/weights_sha256");
 }
 END_TEST
@@ -402,6 +422,7 @@ Suite *models_suite(void) {
     tcase_add_loop_test(tests, test_optimizer_may_be_a_name, 0, 5);
     tcase_add_test(tests, test_integers_may_be_written_as_reals);
     tcase_add_test(tests, test_names_and_keys_may_be_escaped);
+    tcase_add_loop_test(tests, test_huber_loss_is_linear_beyond_its_delta, 0, 2);
     tcase_add_test(tests, test_taken_name_is_409);
     tcase_add_test(tests, test_same_seed_gives_same_weights_under_any_name);
     tcase_add_test(tests, test_zero_weights_have_the_known_hash);

@@ -270,6 +270,44 @@ START_TEST(test_queries_of_a_deleted_model_are_answered_gone) {
 }
 END_TEST
 
+/* Between two pieces of a long query its worker lets the short ones of others in: the
+ * gate holds it there. */
+START_TEST(test_a_query_in_its_turn_is_answered_though_its_model_is_deleted) {
+    struct engine *engine = fixture_engine(1);
+    struct model *other = fixture_model(engine, "other", "3-2 mse");
+    bool caught = false;
+    for (int try = 0; try < 50 && !caught; try++) {
+        struct model *model = fixture_model(engine, "m", "2000-1000-2");
+        struct query *query;
+        struct latch latch;
+        struct gate gate;
+        struct error error;
+        bool in_its_turn = false;
+        latch_init(&latch);
+        ck_assert(query_create(model, QUERY_WEIGHTS_HASH, NULL, NULL, &query, &error) ==
+                  ERROR_NONE);
+        ck_assert(engine_ask(engine, query, &latch.completion, &error) == ERROR_NONE);
+        while (!in_its_turn) {
+            pthread_mutex_lock(&model->lock);
+            in_its_turn = model->long_queries.first == NULL;
+            pthread_mutex_unlock(&model->lock);
+        }
+        gate_shut(&gate, engine, other);
+        caught = latch_calls(&latch) == 0;
+        ck_assert(engine_delete_model(engine, model, 0, &error) == ERROR_NONE);
+        gate_open(&gate);
+        latch_wait(&latch, 1);
+        ck_assert(query->error.code == ERROR_NONE);
+        ck_assert(strlen(query->weights_hash) == WEIGHTS_HASH_DIGITS);
+        query_release(query);
+        model_release(model);
+    }
+    ck_assert_msg(caught, "no query was held in its turn");
+    model_release(other);
+    fixture_end(engine);
+}
+END_TEST
+
 Suite *suite_engine_predictor(void) {
     Suite *suite = suite_create("engine_predictor");
     TCase *tests = tcase_create("predictor");
@@ -282,6 +320,7 @@ Suite *suite_engine_predictor(void) {
                    test_an_answer_is_that_of_the_step_it_names_whatever_is_trained_meanwhile);
     tcase_add_test(tests, test_a_row_that_overflows_is_named_and_its_company_is_answered);
     tcase_add_test(tests, test_queries_of_a_deleted_model_are_answered_gone);
+    tcase_add_test(tests, test_a_query_in_its_turn_is_answered_though_its_model_is_deleted);
     suite_add_tcase(suite, tests);
     return suite;
 }
