@@ -26,11 +26,23 @@
 #include "core/engine/completion.h"
 #include "core/engine/engine.h"
 
+/* What the server allows connections, to be told to who asks. */
+struct connection_limits {
+    size_t connections;
+    size_t connections_per_address;
+    size_t connections_of_loopback; /* of one of its addresses */
+    double idle_seconds;
+    double header_seconds;
+    double body_seconds;
+    size_t bytes_per_second; /* the least; 0: any */
+};
+
 /* What the api needs to know of the process.  Filled by the server, then only
  * read: any thread. */
 struct api {
     struct engine *engine;
     size_t body_bytes_max; /* --max-body */
+    struct connection_limits connections;
 };
 
 struct call;

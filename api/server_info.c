@@ -15,6 +15,22 @@ static void write_string(struct json_writer *json, const char *key, const char *
     json_write_string(json, string);
 }
 
+static void write_seconds(struct json_writer *json, const char *key, double seconds) {
+    json_write_key(json, key);
+    json_write_double(json, seconds);
+}
+
+static void write_connection_limits(struct json_writer *json,
+                                    const struct connection_limits *limits) {
+    write_count(json, "connections", limits->connections);
+    write_count(json, "connections_per_address", limits->connections_per_address);
+    write_count(json, "connections_of_loopback", limits->connections_of_loopback);
+    write_seconds(json, "idle_seconds", limits->idle_seconds);
+    write_seconds(json, "header_seconds", limits->header_seconds);
+    write_seconds(json, "body_seconds", limits->body_seconds);
+    write_count(json, "bytes_per_second", limits->bytes_per_second);
+}
+
 static void write_limits(struct json_writer *json, const struct call *call,
                          const struct engine_figures *figures) {
     json_write_key(json, "limits");
@@ -28,8 +44,8 @@ static void write_limits(struct json_writer *json, const struct call *call,
     write_count(json, "width", WIDTH_MAX);
     write_count(json, "parameters", PARAMETERS_MAX);
     write_count(json, "history", HISTORY_ROWS_MAX);
-    json_write_key(json, "wait_seconds");
-    json_write_double(json, WAIT_SECONDS_MAX);
+    write_seconds(json, "wait_seconds", WAIT_SECONDS_MAX);
+    write_connection_limits(json, &call->api->connections);
     json_write_end_object(json);
 }
 

@@ -61,6 +61,7 @@ void gate_header(struct gate *gate, const char *name, size_t name_bytes, const c
         gate->authorizations++;
     } else if (equals(name, name_bytes, "Expect")) {
         gate->framing.expects_continue |= equals(value, value_bytes, "100-continue");
+        gate->expects_other |= !equals(value, value_bytes, "100-continue");
     }
 }
 
@@ -89,6 +90,11 @@ enum refusal gate_verdict(struct gate *gate, const char *target, const char *ver
     }
     if (!old && gate->hosts == 0) {
         refuse(gate, REFUSAL_NO_HOST);
+    }
+    if (old) { /* which has no expectations, and ignores them */
+        gate->framing.expects_continue = false;
+    } else if (gate->expects_other) {
+        refuse(gate, REFUSAL_EXPECTATION);
     }
     return gate->refusal;
 }

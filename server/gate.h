@@ -26,6 +26,7 @@ struct framing {
 struct gate {
     enum refusal refusal; /* the first fault found */
     unsigned lengths, hosts, codings, authorizations;
+    bool expects_other; /* than 100-continue */
     struct framing framing;
 };
 

@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 
 #include "core/base/memory.h"
+#include "core/engine/clock.h"
 #include "server/connections.h"
 #include "server/exchange.h"
 #include "server/linger.h"
@@ -29,8 +30,6 @@
 #include "server/tls.h"
 
 #define CONNECTION_BYTES ((size_t)32 << 10) /* headers and reading; cleared each request */
-#define IDLE_SECONDS 75u                    /* more than the 60 of usual balancers */
-#define CONNECTIONS_OVER 64                 /* beyond the limit: taken, told so, closed */
 #define STOP_GRACE_SECONDS 2.0
 #define HEAD_BYTES 2048
 #define PIECE_BYTES ((size_t)16 << 10)
@@ -112,7 +111,7 @@ static int socket_of(void *connection) {
 }
 
 static bool sweep(void *connections) {
-    return connections_sweep(connections);
+    return connections_sweep(connections, clock_monotonic_seconds());
 }
 
 /* ---- connections ---- */
@@ -121,23 +120,19 @@ static void note_connection(void *context, struct MHD_Connection *connection, vo
                             enum MHD_ConnectionNotificationCode code) {
     struct http *http = context;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        *socket_context = connections_open(&http->connections, socket_of(connection));
+        *socket_context =
+            connections_open(&http->connections, socket_of(connection), clock_monotonic_seconds());
         exchanges_watch(http->exchanges);
     } else {
         connections_close(&http->connections, *socket_context);
     }
 }
 
-/* Far over the limit a connection is not even told. */
 static enum MHD_Result accept_connection(void *context, const struct sockaddr *address,
                                          socklen_t address_bytes) {
     struct http *http = context;
-    (void)address;
     (void)address_bytes;
-    return atomic_load_explicit(&http->connections.count, memory_order_relaxed) <
-                   http->connections.max + CONNECTIONS_OVER
-               ? MHD_YES
-               : MHD_NO;
+    return connections_accept(&http->connections, address) ? MHD_YES : MHD_NO;
 }
 
 /* NULL when there was no memory for it. */
@@ -341,7 +336,9 @@ static enum MHD_Result queue_answer(const struct http *http, struct MHD_Connecti
 /* Answer now and close, while the client may still send. */
 static enum MHD_Result answer_early(const struct http *http, struct MHD_Connection *connection,
                                     const char *method, struct exchange *exchange) {
-    connections_note(connection_of(connection), true);
+    if (!connections_enter(connection_of(connection), PHASE_ANSWER)) {
+        return MHD_NO;
+    }
     exchange_linger(exchange, connection);
     return queue_answer(http, connection, method, exchange);
 }
@@ -394,7 +391,7 @@ static enum MHD_Result send_past(struct MHD_Connection *connection, struct excha
         parts[1].iov_len = refusal_documents[refusal].body_bytes;
     }
     parts[0].iov_len = print_head(head, status, parts[1].iov_len, answer);
-    if (parts[0].iov_len > 0) {
+    if (parts[0].iov_len > 0 && connections_enter(connection_of(connection), PHASE_ANSWER)) {
         send_parts(connection, parts, 2);
     }
     exchange_linger(exchange, connection);
@@ -406,7 +403,7 @@ static enum MHD_Result send_past(struct MHD_Connection *connection, struct excha
 /* The request line has arrived: the target is still as it was sent. */
 static void *note_target(void *context, const char *target, struct MHD_Connection *connection) {
     struct http *http = context;
-    (void)connection;
+    (void)connections_enter(connection_of(connection), PHASE_HEADER); /* begin() asks again */
     return exchange_create(http->exchanges, target != NULL ? target : "");
 }
 
@@ -415,8 +412,11 @@ static enum refusal check_request(struct MHD_Connection *connection, const char 
                                   struct framing *framing) {
     struct section section = {.next = version + strlen(version) + 2};
     const struct connection *entry = connection_of(connection);
-    if (entry == NULL || entry->over_limit) {
+    if (entry == NULL) {
         return REFUSAL_CONNECTIONS;
+    }
+    if (connections_refusal(entry) != REFUSAL_NONE) {
+        return connections_refusal(entry);
     }
     /* A NUL in the target cuts it, and a DELETE would hit another model. */
     if (PARSES_IN_PLACE && method + strlen(method) + 1 + strlen(target) + 1 != version) {
@@ -434,6 +434,9 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
                              const char *method, const char *version, struct exchange *exchange) {
     struct framing framing = {.chunked = false};
     const char *target = exchange_target(exchange);
+    if (!connections_enter(connection_of(connection), PHASE_BODY)) {
+        return MHD_NO;
+    }
     const enum refusal refusal = check_request(connection, method, target, version, &framing);
     if (refusal != REFUSAL_NONE) {
         log_debug("request refused", log_text("method", method), log_text("target", target),
@@ -474,25 +477,32 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     if (!exchange_has_begun(exchange)) {
         return begin(http, connection, method, version, exchange);
     }
+    struct connection *entry = connection_of(connection);
     if (*data_bytes > 0) {
         const size_t size = *data_bytes;
         *data_bytes = 0;
-        connections_note(connection_of(connection), false);
+        if (!connections_receive(entry, size)) {
+            return MHD_YES; /* it has its answer, and is cut off in a moment */
+        }
         return exchange_feed(exchange, data, size) == EXCHANGE_ABORT
                    ? send_past(connection, exchange)
                    : MHD_YES;
     }
-    connections_note(connection_of(connection), true);
-    return exchange_end(exchange) == EXCHANGE_ANSWER
-               ? queue_answer(http, connection, method, exchange)
-               : MHD_YES;
+    if (!connections_enter(entry, PHASE_BUSY)) {
+        return MHD_NO;
+    }
+    if (exchange_end(exchange) != EXCHANGE_ANSWER) {
+        return MHD_YES;
+    }
+    (void)connections_enter(entry, PHASE_ANSWER); /* who is busy is not given up */
+    return queue_answer(http, connection, method, exchange);
 }
 
 static void finish_request(void *context, struct MHD_Connection *connection, void **request_context,
                            enum MHD_RequestTerminationCode code) {
     (void)context;
     (void)code; /* however it ended, the exchange is over */
-    connections_note(connection_of(connection), false);
+    (void)connections_enter(connection_of(connection), PHASE_IDLE);
     exchange_finish(*request_context);
     *request_context = NULL;
 }
@@ -509,8 +519,9 @@ static bool make_refusals(struct http *http) {
             MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
                                     "application/problem+json") != MHD_YES ||
             MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES ||
-            (refusal_documents[i].status == 503 &&
-             MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1") != MHD_YES)) {
+            (refusal_documents[i].retry_after != NULL &&
+             MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER,
+                                     refusal_documents[i].retry_after) != MHD_YES)) {
             return false;
         }
     }
@@ -520,7 +531,9 @@ static bool make_refusals(struct http *http) {
 static struct MHD_Daemon *start_daemon(struct http *http, int socket, size_t threads) {
     /* The limit is divided among the threads, which share connections unevenly: each
      * gets room for all, and accept_connection keeps the limit. */
-    const unsigned limit = (unsigned)((http->connections.max + 2 * CONNECTIONS_OVER) * threads);
+    const unsigned limit =
+        (unsigned)((http->connections.settings.max + 2 * CONNECTIONS_OVER) * threads);
+    const unsigned idle = (unsigned)http->connections.settings.pace.idle_seconds;
     /* A pool of one is no pool. */
     struct MHD_OptionItem pool[] = {
         {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
@@ -540,7 +553,7 @@ static struct MHD_Daemon *start_daemon(struct http *http, int socket, size_t thr
                             MHD_OPTION_LISTEN_SOCKET, socket,                     /* */
                             MHD_OPTION_STRICT_FOR_CLIENT, 0,                      /* */
                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, /* */
-                            MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,          /* */
+                            MHD_OPTION_CONNECTION_TIMEOUT, idle,                  /* */
                             MHD_OPTION_CONNECTION_LIMIT, limit,                   /* */
                             MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,                 /* */
                             MHD_OPTION_URI_LOG_CALLBACK, note_target, http,       /* */
@@ -570,14 +583,16 @@ enum error_code http_create(const struct http_settings *settings, struct http **
     http->guard = settings->guard;
     http->tls = settings->tls;
     MHD_set_panic_func(panic, NULL);
-    connections_init(&http->connections, settings->connections_max);
+    struct connections_settings connections = settings->connections;
+    connections.encrypted = settings->tls;
+    const bool ready = connections_init(&http->connections, &connections);
     http->transport = (struct transport){.suspend = suspend,
                                          .resume = resume,
                                          .socket = socket_of,
                                          .sweep = sweep,
                                          .sweep_context = &http->connections};
     http->exchanges = exchanges_create(settings->api, &http->transport);
-    if (http->exchanges == NULL || !make_refusals(http)) {
+    if (!ready || http->exchanges == NULL || !make_refusals(http)) {
         error_set(error, ERROR_MEMORY, NULL, "no memory or no thread for the HTTP server");
         goto failed;
     }

@@ -15,6 +15,7 @@
 
 #include "api/call.h"
 #include "core/base/error.h"
+#include "server/connections.h"
 #include "server/guard.h"
 #include "server/listener.h"
 
@@ -26,7 +27,7 @@ struct http_settings {
     const struct guard *guard; /* outlives it */
     bool tls;                  /* with what tls_load has read */
     size_t threads;            /* for each socket of the listener */
-    size_t connections_max;
+    struct connections_settings connections;
 };
 
 /* Answers requests from now on.  ERROR_MEMORY or ERROR_INTERNAL, with a sentence. */

@@ -34,6 +34,8 @@
 #include "server/tokens.h"
 
 #define EXIT_USAGE 2
+#define IDLE_SECONDS 75     /* of a connection: more than the 60 of usual balancers */
+#define GRACE_SECONDS 10    /* before a client's rate counts: --min-rate says so */
 #define OPEN_FILES_OTHER 32 /* the log, sockets that listen, epoll, … */
 
 /* Everything that runs.  The main thread's, but for `api`, which only is read. */
@@ -68,6 +70,32 @@ static void fit_open_files(struct options *options) {
     }
 }
 
+static struct connections_settings connection_settings(const struct options *options) {
+    return (struct connections_settings){
+        .max = options->connections_max,
+        .max_per_address = options->connections_per_address_max,
+        .pace = {.header_seconds = options->header_timeout_seconds,
+                 .body_seconds = options->body_timeout_seconds,
+                 .idle_seconds = IDLE_SECONDS,
+                 .grace_seconds = GRACE_SECONDS,
+                 .bytes_per_second = options->bytes_per_second_min},
+    };
+}
+
+/* For those who ask what the limits are. */
+static void tell_connection_limits(struct process *process) {
+    const struct connections_settings settings = connection_settings(&process->options);
+    process->api.connections = (struct connection_limits){
+        .connections = settings.max,
+        .connections_per_address = connections_limit(&settings, false),
+        .connections_of_loopback = connections_limit(&settings, true),
+        .idle_seconds = settings.pace.idle_seconds,
+        .header_seconds = settings.pace.header_seconds,
+        .body_seconds = settings.pace.body_seconds,
+        .bytes_per_second = settings.pace.bytes_per_second,
+    };
+}
+
 static enum error_code start_engine(struct process *process, struct error *error) {
     const struct options *options = &process->options;
     const struct engine_settings settings = {
@@ -77,6 +105,7 @@ static enum error_code start_engine(struct process *process, struct error *error
         .keys_max = options->keys_max,
     };
     process->api.body_bytes_max = options->body_bytes_max;
+    tell_connection_limits(process);
     memory_start();
     const enum error_code code = numerics_start(error); /* before any thread computes */
     return code == ERROR_NONE ? engine_create(&settings, &process->api.engine, error) : code;
@@ -89,7 +118,7 @@ static enum error_code start_http(struct process *process, struct error *error) 
         .guard = &process->guard,
         .tls = process->options.tls_certificate != NULL,
         .threads = process->options.http_threads,
-        .connections_max = process->options.connections_max,
+        .connections = connection_settings(&process->options),
     };
     return http_create(&settings, &process->http, error);
 }

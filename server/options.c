@@ -50,6 +50,10 @@ static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
 #define MIB ((size_t)1 << 20)
 #define TIB ((size_t)1 << 40)
 
+static size_t automatically(void) {
+    return 0;
+}
+
 static const struct row rows[] = {
     {.name = "listen",
      .value_name = "ADDRESS",
@@ -158,6 +162,39 @@ static const struct row rows[] = {
      .minimum = 1,
      .maximum = 100000,
      .text = "connections at the same time"},
+    {.name = "max-connections-per-address",
+     .value_name = "N",
+     .automatic = automatically,
+     .initial_note = "half of --max-connections, and no limit for loopback",
+     .kind = KIND_COUNT,
+     .offset = FIELD(connections_per_address_max),
+     .minimum = 0,
+     .maximum = 100000,
+     .text = "of them, of one IPv4 address or IPv6 /64; 0: the default"},
+    {.name = "header-timeout",
+     .value_name = "SECONDS",
+     .initial = "10",
+     .kind = KIND_SECONDS,
+     .offset = FIELD(header_timeout_seconds),
+     .minimum = 1,
+     .maximum = 3600,
+     .text = "from a request's first byte to the end of its header"},
+    {.name = "body-timeout",
+     .value_name = "SECONDS",
+     .initial = "600",
+     .kind = KIND_SECONDS,
+     .offset = FIELD(body_timeout_seconds),
+     .minimum = 1,
+     .maximum = 86400,
+     .text = "from there to the end of its body"},
+    {.name = "min-rate",
+     .value_name = "SIZE",
+     .initial = "1K",
+     .kind = KIND_SIZE,
+     .offset = FIELD(bytes_per_second_min),
+     .minimum = 0,
+     .maximum = MIB,
+     .text = "bytes a second that a client sends or reads, after 10 s; 0: any"},
     {.name = "log-format",
      .value_name = "FORMAT",
      .initial = "text",

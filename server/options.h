@@ -29,6 +29,10 @@ struct options {
     size_t queue_max;
     size_t keys_max;
     size_t connections_max;
+    size_t connections_per_address_max; /* 0: half of them, of loopback all */
+    double header_timeout_seconds;
+    double body_timeout_seconds;
+    size_t bytes_per_second_min;
     double drain_timeout_seconds;
     enum log_format log_format;
     enum log_level log_level;
