@@ -109,10 +109,8 @@ size_t connections_limit(const struct connections_settings *settings, bool loopb
     return loopback ? settings->max : (settings->max + 1) / 2;
 }
 
-/* Its address has as many as it may have. */
-static bool is_crowded(const struct connections *all, const struct sockaddr *name) {
-    bool loopback;
-    const peer peer = peer_of(name, &loopback);
+/* The address has as many as it may have. */
+static bool is_crowded(const struct connections *all, peer peer, bool loopback) {
     return peer != 0 &&
            peers_count(&all->peers, peer) >= connections_limit(&all->settings, loopback);
 }
@@ -123,8 +121,10 @@ bool connections_accept(struct connections *all, const struct sockaddr *name) {
         all->settings.max + CONNECTIONS_OVER) {
         return false;
     }
+    bool loopback;
+    const peer peer = peer_of(name, &loopback);
     pthread_mutex_lock(&all->lock);
-    const bool accepted = all->over < CONNECTIONS_OVER / 2 || !is_crowded(all, name);
+    const bool accepted = all->over < CONNECTIONS_OVER / 2 || !is_crowded(all, peer, loopback);
     pthread_mutex_unlock(&all->lock);
     return accepted;
 }
@@ -160,11 +160,12 @@ static unsigned rank(const struct connections *all, const struct connection *con
     }
 }
 
-static struct connection *choose_to_go(const struct connections *all, double now) {
+/* `peer` 0: of every address. */
+static struct connection *choose_to_go(const struct connections *all, peer peer, double now) {
     struct connection *chosen = NULL;
     unsigned highest = 0;
     for (struct connection *at = all->first; at != NULL && highest < 3; at = at->next) {
-        if (at->refusal != REFUSAL_NONE) {
+        if (at->refusal != REFUSAL_NONE || (peer != 0 && at->peer != peer)) {
             continue;
         }
         const unsigned ranked = rank(all, at, now);
@@ -184,8 +185,8 @@ static void tell(const struct connections *all, const struct connection *connect
     }
 }
 
-static bool make_room(struct connections *all, double now) {
-    struct connection *chosen = choose_to_go(all, now);
+static bool make_room(struct connections *all, peer peer, double now) {
+    struct connection *chosen = choose_to_go(all, peer, now);
     if (chosen == NULL) {
         return false;
     }
@@ -201,26 +202,28 @@ static bool make_room(struct connections *all, double now) {
     return true;
 }
 
-static void admit(struct connections *all, struct connection *connection, double now) {
+static peer peer_of_socket(int fd, bool *loopback) {
     union {
         struct sockaddr any;
         struct sockaddr_storage room;
     } name = {.any = {.sa_family = AF_UNSPEC}};
     socklen_t bytes = sizeof name;
-    if (getpeername(connection->fd, &name.any, &bytes) != 0) {
+    if (getpeername(fd, &name.any, &bytes) != 0) {
         name.any.sa_family = AF_UNSPEC;
     }
-    if (is_crowded(all, &name.any)) {
-        connection->refusal = REFUSAL_ADDRESS;
-    } else if (all->admitted >= all->settings.max && !make_room(all, now)) {
-        connection->refusal = REFUSAL_CONNECTIONS;
-    }
-    if (connection->refusal != REFUSAL_NONE) {
+    return peer_of(&name.any, loopback);
+}
+
+static void admit(struct connections *all, struct connection *connection, double now) {
+    bool loopback;
+    const peer peer = peer_of_socket(connection->fd, &loopback);
+    const bool full = all->admitted >= all->settings.max;
+    const bool crowded = is_crowded(all, peer, loopback);
+    if ((full || crowded) && !make_room(all, crowded ? peer : 0, now)) {
+        connection->refusal = full ? REFUSAL_CONNECTIONS : REFUSAL_ADDRESS;
         all->over++;
         return;
     }
-    bool loopback;
-    const peer peer = peer_of(&name.any, &loopback);
     connection->peer = peers_add(&all->peers, peer) ? peer : 0;
     all->admitted++;
 }

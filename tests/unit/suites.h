@@ -43,6 +43,12 @@
     SUITE(origins)                                                                                 \
     SUITE(guard)                                                                                   \
     SUITE(probe)                                                                                   \
+    SUITE(gate)                                                                                    \
+    SUITE(pace)                                                                                    \
+    SUITE(peers)                                                                                   \
+    SUITE(connections)                                                                             \
+    SUITE(linger)                                                                                  \
+    SUITE(reaper)                                                                                  \
     SUITE(engine_history)                                                                          \
     SUITE(engine_registry)                                                                         \
     SUITE(engine_team)                                                                             \
