@@ -390,7 +390,8 @@ void exchange_finish(struct exchange *exchange) {
     }
     struct exchanges *all = exchange->all;
     if (exchange->linger) {
-        reaper_linger(all->reaper, all->transport->socket(exchange->connection));
+        reaper_linger(all->reaper, all->transport->socket(exchange->connection),
+                      worth_discarding(exchange));
     }
     const enum state state = atomic_load_explicit(&exchange->state, memory_order_acquire);
     if (exchange->call != NULL) {

@@ -2,9 +2,10 @@
  *
  * A client that is still sending when its connection is closed gets a reset,
  * which can take the answer away before it is read.  So the server keeps a second
- * descriptor of such a connection and reads and drops what comes: up to 1 MiB, or
- * for one second, or until the client closes.  At most LINGER_MAX at a time;
- * beyond that connections just close.
+ * descriptor of such a connection for one second, or until the client closes, and
+ * reads and drops what comes, up to 1 MiB.  What comes beyond stays unread, so that
+ * a client of a huge body finds that it cannot go on sending, and looks at the
+ * answer.  At most LINGER_MAX at a time; beyond that connections just close.
  *
  * linger_add may be called by any thread, linger_tick by one; the lock is inside. */
 #ifndef MLPD_SERVER_LINGER_H
@@ -30,8 +31,9 @@ struct linger_set {
 
 void linger_init(struct linger_set *linger);
 
-/* Duplicate `fd`, whose owner is about to close it. */
-void linger_add(struct linger_set *linger, int fd, double now);
+/* Duplicate `fd`, whose owner is about to close it.  `reads`: what comes may end within
+ * 1 MiB; else nothing is read at all. */
+void linger_add(struct linger_set *linger, int fd, bool reads, double now);
 
 /* Read and drop, close what is over; false when none is left. */
 bool linger_tick(struct linger_set *linger, double now);

@@ -200,8 +200,8 @@ void reaper_expire_all(struct reaper *reaper) {
     pthread_mutex_unlock(&reaper->lock);
 }
 
-void reaper_linger(struct reaper *reaper, int fd) {
-    linger_add(&reaper->linger, fd, clock_monotonic_seconds());
+void reaper_linger(struct reaper *reaper, int fd, bool reads) {
+    linger_add(&reaper->linger, fd, reads, clock_monotonic_seconds());
     pthread_mutex_lock(&reaper->lock);
     reaper->lingering = true;
     pthread_cond_signal(&reaper->changed);

@@ -46,8 +46,8 @@ void reaper_forget(struct reaper *reaper, struct watched *watched);
 /* From now on all of them expire at once. */
 void reaper_expire_all(struct reaper *reaper);
 
-/* `fd` is about to be closed while its client may still send. */
-void reaper_linger(struct reaper *reaper, int fd);
+/* `fd` is about to be closed while its client may still send; `reads` as in linger.h. */
+void reaper_linger(struct reaper *reaper, int fd, bool reads);
 
 /* There is something to sweep. */
 void reaper_wake(struct reaper *reaper);

@@ -156,7 +156,7 @@ END_TEST
 START_TEST(test_lingering_connection_is_closed_in_the_end) {
     struct reaper *reaper = begin();
     struct sockets sockets = sockets_tcp(1);
-    reaper_linger(reaper, sockets.ours);
+    reaper_linger(reaper, sockets.ours, true);
     close(sockets.ours);
     ck_assert_str_eq(sockets_read(&sockets), "");
     close(sockets.theirs);
