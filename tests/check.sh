@@ -5,6 +5,7 @@
 #
 #   house      tests/house/house.sh
 #   plain      unit and integration tests
+#   clients    tests/clients/run.sh
 #   sanitize   both under ASan, LeakSanitizer and UBSan
 #   tsan       both under TSan, with plain loops in place of OpenBLAS, which TSan
 #              cannot see into
@@ -108,6 +109,11 @@ for part in "$@"; do
         if compile "$build"; then
             run unit "$build/unit"
             MLPD=$build/mlpd run integration "$build/integration"
+        fi
+        ;;
+    clients)
+        if compile "$build"; then
+            MLPD=$build/mlpd run clients tests/clients/run.sh
         fi
         ;;
     sanitize)

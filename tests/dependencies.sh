@@ -11,6 +11,9 @@ set -eu
 build='gcc libc6-dev make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-pthread-dev nettle-dev libgnutls28-dev libxxhash-dev'
 demo="$build libcurl4-openssl-dev zlib1g-dev dataset-fashion-mnist curl"
 check="$demo check clang libclang-rt-14-dev"
+# What may come from elsewhere than Debian.
+command -v node >/dev/null 2>&1 || check="$check nodejs"
+command -v python3 >/dev/null 2>&1 || check="$check python3"
 lint="$check clang-format clang-tidy cppcheck shellcheck"
 
 case "${1:-}" in
