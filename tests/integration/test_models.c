@@ -352,9 +352,14 @@ START_TEST(test_memory_of_deleted_models_returns) {
             reserved = number_at(want_status(get("/v1/server"), 200), "/memory_bytes");
         }
     }
-    const double left = number_at(get("/v1/server"), "/memory_bytes");
-    ck_assert_msg(left <= reserved + 2 * bytes,
-                  "the ledger holds %.0f bytes; before 180 models %.0f", left, reserved);
+    /* A worker may still hold the last ones. */
+    const double until = now_seconds() + DEADLINE_SECONDS;
+    double left;
+    while ((left = number_at(get("/v1/server"), "/memory_bytes")) > reserved + bytes) {
+        ck_assert_msg(now_seconds() < until, "the ledger holds %.0f bytes; before 180 models %.0f",
+                      left, reserved);
+        answers_free();
+    }
     const size_t end = daemon_resident_bytes();
     /* 180 models were 260 MB */
     ck_assert_msg(end < resident + (64u << 20), "resident grew from %zu to %zu bytes", resident,
