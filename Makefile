@@ -80,9 +80,9 @@ lint: ## Check format, clang-tidy, cppcheck and shellcheck
 	@tests/lint.sh
 format: ## Format all sources in place
 	$(Q)clang-format -i $(SOURCES)
-install: all ## Install the daemon and its systemd unit below PREFIX=/usr/local
+install: all ## Install the daemon and its systemd units below PREFIX=/usr/local
 	install -D $(BUILD)/mlpd $(DESTDIR)$(PREFIX)/bin/mlpd
-	install -D -m 644 docker/mlpd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/mlpd.service
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system docker/mlpd.service docker/mlpd.socket
 clean: ## Remove everything built
 	rm -rf $(BUILD)
 help: ## List what can be made

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -252,6 +253,53 @@ enum error_code listener_open(const struct address *address, struct listener *li
     }
     note_bound(listener);
     return ERROR_NONE;
+}
+
+static bool has_option(int fd, int option, int wanted) {
+    int value = -1;
+    socklen_t bytes = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, option, &value, &bytes) == 0 && value == wanted;
+}
+
+static bool is_listening(int fd) {
+    return has_option(fd, SO_TYPE, SOCK_STREAM) && has_option(fd, SO_ACCEPTCONN, 1) &&
+           (has_option(fd, SO_DOMAIN, AF_INET) || has_option(fd, SO_DOMAIN, AF_INET6) ||
+            has_option(fd, SO_DOMAIN, AF_UNIX));
+}
+
+enum error_code listener_adopt(int first, size_t count, struct listener *listener,
+                               struct error *error) {
+    *listener = (struct listener){.count = 0};
+    if (count > LISTENER_SOCKETS_MAX) {
+        return error_set(error, ERROR_INTERNAL, NULL,
+                         "LISTEN_FDS: %zu sockets are handed over; up to %d are allowed", count,
+                         LISTENER_SOCKETS_MAX);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const int fd = first + (int)i;
+        if (!is_listening(fd)) {
+            listener_close(listener);
+            return error_set(error, ERROR_INTERNAL, NULL,
+                             "LISTEN_FDS: descriptor %d is no socket that listens for streams over "
+                             "TCP or a unix socket (ListenStream=, Accept=no)",
+                             fd);
+        }
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+        listener->sockets[listener->count++] = fd;
+    }
+    note_bound(listener);
+    listener->address = listener->bound[0];
+    return ERROR_NONE;
+}
+
+bool listener_is_local(const struct listener *listener) {
+    for (size_t i = 0; i < listener->count; i++) {
+        if (!address_is_local(&listener->bound[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void listener_close(struct listener *listener) {

@@ -1,8 +1,9 @@
 /* The sockets on which mlpd listens.  It binds them itself, not libmicrohttpd,
- * so that what goes wrong is told precisely.  For main. */
+ * so that what goes wrong is told precisely; or systemd has (activation.h).  For main. */
 #ifndef MLPD_SERVER_LISTENER_H
 #define MLPD_SERVER_LISTENER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -24,6 +25,14 @@ struct listener {
  * the way. */
 enum error_code listener_open(const struct address *address, struct listener *listener,
                               struct error *error);
+
+/* Sockets that are open already, `count` from `first` on: each must be one that listens,
+ * over TCP or a unix socket, else ERROR_INTERNAL.  The address is the first one's. */
+enum error_code listener_adopt(int first, size_t count, struct listener *listener,
+                               struct error *error);
+
+/* Whether only this machine can reach it. */
+bool listener_is_local(const struct listener *listener);
 
 /* Close the sockets and remove the file of a unix socket. */
 void listener_close(struct listener *listener);

@@ -6,7 +6,6 @@
  * woken; HTTP stops; the engine goes. */
 #include <locale.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,23 +19,26 @@
 #include "core/engine/engine.h"
 #include "core/maths/numerics.h"
 #include "core/maths/product.h"
+#include "server/activation.h"
+#include "server/command.h"
 #include "server/guard.h"
 #include "server/http.h"
 #include "server/listener.h"
 #include "server/log.h"
 #include "server/machine.h"
+#include "server/notifier.h"
 #include "server/options.h"
 #include "server/origins.h"
 #include "server/port_file.h"
-#include "server/probe.h"
 #include "server/signals.h"
 #include "server/tls.h"
 #include "server/tokens.h"
+#include "server/watchdog.h"
 
-#define EXIT_USAGE 2
-#define IDLE_SECONDS 75     /* of a connection: more than the 60 of usual balancers */
-#define GRACE_SECONDS 10    /* before a client's rate counts: --min-rate says so */
-#define OPEN_FILES_OTHER 32 /* the log, sockets that listen, epoll, … */
+#define IDLE_SECONDS 75         /* of a connection: more than the 60 of usual balancers */
+#define GRACE_SECONDS 10        /* before a client's rate counts: --min-rate says so */
+#define STOP_SECONDS_OTHER 15.0 /* for answers, beside --drain-timeout */
+#define OPEN_FILES_OTHER 32     /* the log, sockets that listen, epoll, … */
 
 /* Everything that runs.  The main thread's, but for `api`, which only is read. */
 struct process {
@@ -45,15 +47,12 @@ struct process {
     struct listener listener;
     struct guard guard;
     struct http *http;
+    struct notifier notifier;
+    struct watchdog *watchdog; /* NULL: none is wanted */
 };
 
 static const char *environment(const char *name) {
     return getenv(name);
-}
-
-static int fail(const struct error *error, int status) {
-    fprintf(stderr, "mlpd: %s\n", error->message);
-    return status;
 }
 
 /* ---- start ---- */
@@ -165,9 +164,32 @@ static void end_guard(struct process *process) {
     tokens_destroy(process->guard.tokens);
 }
 
+/* What systemd hands over, or what --listen says. */
+static enum error_code start_listener(struct process *process, struct error *error) {
+    const size_t count = activation_count(environment);
+    if (count == 0) {
+        return listener_open(&process->options.listen, &process->listener, error);
+    }
+    unsetenv("LISTEN_PID"); /* not for anybody else */
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+    const enum error_code code = listener_adopt(ACTIVATION_FIRST, count, &process->listener, error);
+    if (code != ERROR_NONE) {
+        return code;
+    }
+    if (process->options.token_file == NULL && !listener_is_local(&process->listener)) {
+        listener_close(&process->listener);
+        return error_set(error, ERROR_INVALID, NULL,
+                         "a socket of systemd's can be reached from other machines, which is "
+                         "allowed only with --token-file");
+    }
+    log_info("systemd's sockets take the place of --listen", log_count("sockets", count));
+    return ERROR_NONE;
+}
+
 /* All or nothing.  The socket and the files come first: they are what most often fails. */
 static enum error_code start(struct process *process, struct error *error) {
-    enum error_code code = listener_open(&process->options.listen, &process->listener, error);
+    enum error_code code = start_listener(process, error);
     if (code != ERROR_NONE) {
         return code;
     }
@@ -221,6 +243,44 @@ static void log_start_lines(const struct process *process) {
     }
 }
 
+/* ---- systemd ---- */
+
+static void notify_ready(const struct process *process) {
+    char address[ADDRESS_TEXT_BYTES];
+    address_format(&process->listener.address, address);
+    notifier_send(&process->notifier, "READY=1\nSTATUS=serving on %s", address);
+}
+
+/* Whatever fails here, the daemon serves. */
+static void start_notifying(struct process *process) {
+    struct error error;
+    const double interval = watchdog_interval(environment);
+    if (notifier_open(&process->notifier, environment("NOTIFY_SOCKET"), &error) != ERROR_NONE) {
+        log_warning("systemd cannot be told anything", log_text("reason", error.message));
+        return;
+    }
+    notify_ready(process);
+    const struct watchdog_settings settings = {
+        .notifier = &process->notifier,
+        .sockets = process->listener.sockets,
+        .socket_count = process->listener.count,
+        .tls = process->options.tls_certificate != NULL,
+        .interval_seconds = interval,
+    };
+    if (process->notifier.fd >= 0 && interval > 0 &&
+        watchdog_create(&settings, &process->watchdog, &error) != ERROR_NONE) {
+        log_warning("systemd's watchdog is not served", log_text("reason", error.message));
+    }
+}
+
+/* Longer than TimeoutStopSec, where --drain-timeout is. */
+static void notify_stopping(const struct process *process) {
+    const double seconds = process->options.drain_timeout_seconds + STOP_SECONDS_OTHER;
+    notifier_send(&process->notifier,
+                  "STOPPING=1\nSTATUS=training what was acknowledged\nEXTEND_TIMEOUT_USEC=%.0f",
+                  seconds * 1e6);
+}
+
 /* ---- end ---- */
 
 /* Drains in a thread of its own, so that main can take a second signal.  The thread
@@ -263,9 +323,11 @@ static size_t drain_engine(const struct process *process) {
 
 /* The exit status. */
 static int stop(struct process *process) {
+    notify_stopping(process);
     engine_close(process->api.engine);
     http_drain(process->http);
     size_t dropped = drain_engine(process);
+    watchdog_destroy(process->watchdog);
     http_stop(process->http);
     /* What a call had just handed in when the engine was closed. */
     dropped += engine_drain(process->api.engine, process->options.drain_timeout_seconds);
@@ -279,6 +341,7 @@ static int stop(struct process *process) {
     }
     listener_close(&process->listener);
     end_guard(process);
+    notifier_close(&process->notifier);
     if (dropped > 0) {
         log_error("acknowledged batches were dropped", log_count("batches", dropped));
         return EXIT_FAILURE;
@@ -299,6 +362,7 @@ static void reload_tokens(struct tokens *tokens) {
 /* What cannot be read leaves what was there. */
 static void reload(const struct process *process, const char *signal) {
     struct error error;
+    notifier_send_reloading(&process->notifier);
     if (process->guard.tokens == NULL && process->options.tls_certificate == NULL) {
         log_info("there is nothing to read again", log_text("signal", signal));
     }
@@ -308,6 +372,7 @@ static void reload(const struct process *process, const char *signal) {
     if (load_certificate(process, &error) != ERROR_NONE) {
         log_error("the certificate stays as it was", log_text("reason", error.message));
     }
+    notify_ready(process);
 }
 
 static void wait_for_stop(const struct process *process) {
@@ -327,74 +392,25 @@ static void wait_for_stop(const struct process *process) {
     }
 }
 
-/* --hash-token: of the token on standard input, without the newline at its end. */
-static int hash_token(void) {
-    char token[4096], hash[TOKEN_HASH_TEXT_BYTES];
-    size_t bytes = fread(token, 1, sizeof token, stdin);
-    while (bytes > 0 && (token[bytes - 1] == '\n' || token[bytes - 1] == '\r')) {
-        bytes--;
-    }
-    struct error error;
-    if (bytes == 0 || bytes == sizeof token || memchr(token, '\n', bytes) != NULL) {
-        error_set(&error, ERROR_INVALID, NULL,
-                  "--hash-token reads one token of 1 to %zu bytes from standard input",
-                  sizeof token - 1);
-        return fail(&error, EXIT_USAGE);
-    }
-    token_hash(token, bytes, hash);
-    puts(hash);
-    return EXIT_SUCCESS;
-}
-
-static void give_up(int number) {
-    static const char text[] = "mlpd: no answer within the time\n";
-    (void)number;
-    const ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
-    (void)written;
-    _exit(EXIT_FAILURE);
-}
-
-/* --health: nothing of a daemon is started.  The probe bounds its own time, and the alarm
- * that of the name server. */
-static int ask_health(const char *url) {
-    struct probe_target target;
-    struct error error;
-    if (probe_parse(url, &target, &error) != ERROR_NONE) {
-        return fail(&error, EXIT_FAILURE);
-    }
-    signal(SIGALRM, give_up);
-    alarm((unsigned)PROBE_SECONDS + 1);
-    return probe_run(&target, &error) == ERROR_NONE ? EXIT_SUCCESS : fail(&error, EXIT_FAILURE);
-}
-
 int main(int argc, char **argv) {
     struct process process = {.http = NULL};
     struct error error;
-    char help[8192];
-    switch (options_parse(argc, argv, environment, &process.options, &error)) {
-    case OPTIONS_WRONG:
-        return fail(&error, EXIT_USAGE);
-    case OPTIONS_HELP:
-        (void)options_help(help, sizeof help);
-        fputs(help, stdout);
-        return EXIT_SUCCESS;
-    case OPTIONS_VERSION:
-        puts("mlpd " MLPD_VERSION);
-        return EXIT_SUCCESS;
-    case OPTIONS_HEALTH:
-        return ask_health(process.options.health_url);
-    case OPTIONS_HASH_TOKEN:
-        return hash_token();
-    case OPTIONS_RUN:
-        break;
+    const enum options_outcome outcome =
+        options_parse(argc, argv, environment, &process.options, &error);
+    if (outcome == OPTIONS_WRONG) {
+        return command_fail(&error, EXIT_USAGE);
+    }
+    if (outcome != OPTIONS_RUN) {
+        return command_run(outcome, &process.options);
     }
     signals_block();
     log_start(process.options.log_format, process.options.log_level);
     fit_open_files(&process.options);
     if (start(&process, &error) != ERROR_NONE) {
-        return fail(&error, EXIT_FAILURE);
+        return command_fail(&error, EXIT_FAILURE);
     }
     log_start_lines(&process);
+    start_notifying(&process);
     wait_for_stop(&process);
     return stop(&process);
 }

@@ -61,7 +61,7 @@ static const struct row rows[] = {
      .kind = KIND_ADDRESS,
      .offset = FIELD(listen),
      .text = "HOST:PORT or unix:PATH; port 0 takes a free one; addresses that other\n"
-             "machines can reach need --token-file"},
+             "machines can reach need --token-file; systemd's sockets go first"},
     {.name = "port-file",
      .value_name = "FILE",
      .initial_note = "none",

@@ -133,10 +133,39 @@ char *daemon_log(void) {
 
 /* ---- the child ---- */
 
+static struct {
+    const int *sockets;
+    size_t count;
+} handed_over;
+
+void daemon_hand_over(const int *sockets, size_t count) {
+    handed_over.sockets = sockets;
+    handed_over.count = count;
+}
+
+/* As descriptors 3, 4, …, which may be in the way of each other until then. */
+static void take_over(void) {
+    int copies[16];
+    char number[32];
+    for (size_t i = 0; i < handed_over.count && i < 16; i++) {
+        copies[i] = fcntl(handed_over.sockets[i], F_DUPFD_CLOEXEC, 100);
+    }
+    for (size_t i = 0; i < handed_over.count && i < 16; i++) {
+        dup2(copies[i], 3 + (int)i);
+    }
+    snprintf(number, sizeof number, "%ld", (long)getpid());
+    setenv("LISTEN_PID", number, 1);
+    snprintf(number, sizeof number, "%zu", handed_over.count);
+    setenv("LISTEN_FDS", number, 1);
+}
+
 /* Become the daemon, or end.  It dies with its parent, whatever kills that. */
 _Noreturn static void become(const char **arguments, int out, int err, pid_t parent) {
     die_with(parent);
     if (dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0) {
+        if (handed_over.count > 0) {
+            take_over();
+        }
         execv(program, (char *const *)arguments);
         dprintf(STDERR_FILENO, "%s: %s\n", program, strerror(errno));
     }

@@ -34,6 +34,9 @@ void daemon_start(const char *option, ...) __attribute__((sentinel));
 /* The same, on the address given. */
 void daemon_start_on(const char *address, const char *option, ...) __attribute__((sentinel));
 
+/* What is started from now on gets these sockets as systemd hands them over. */
+void daemon_hand_over(const int *sockets, size_t count);
+
 void daemon_signal(int signal);
 /* Wait for its end: the exit status, or 128 + the signal that killed it. */
 int daemon_wait(void);

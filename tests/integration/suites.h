@@ -23,6 +23,7 @@ Suite *access_suite(void);
 Suite *origins_suite(void);
 Suite *tls_suite(void);
 Suite *probe_suite(void);
+Suite *systemd_suite(void);
 
 /* Tests that share one daemon, started before the first and stopped after the last;
  * each begins without any model. */

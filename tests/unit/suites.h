@@ -49,6 +49,8 @@
     SUITE(connections)                                                                             \
     SUITE(linger)                                                                                  \
     SUITE(reaper)                                                                                  \
+    SUITE(notifier)                                                                                \
+    SUITE(watchdog)                                                                                \
     SUITE(engine_history)                                                                          \
     SUITE(engine_registry)                                                                         \
     SUITE(engine_team)                                                                             \
