@@ -15,6 +15,7 @@
 
 struct connection {
     int fd;
+    void *owner;          /* fixed; the transport's */
     peer peer;            /* fixed; 0: not counted by its address */
     enum refusal refusal; /* fixed: which limit it is over, if any */
 
@@ -230,12 +231,13 @@ static void admit(struct connections *all, struct connection *connection, double
 
 /* ---- the life of one ---- */
 
-struct connection *connections_open(struct connections *all, int fd, double now) {
+struct connection *connections_open(struct connections *all, int fd, void *owner, double now) {
     struct connection *connection = memory_allocate_zero(1, sizeof *connection);
     if (connection == NULL) {
         return NULL;
     }
     connection->fd = fd;
+    connection->owner = owner;
     connection->opened = now;
     atomic_init(&connection->stage, PHASE_OPEN);
     atomic_init(&connection->body_bytes, 0);
@@ -247,6 +249,10 @@ struct connection *connections_open(struct connections *all, int fd, double now)
     atomic_fetch_add_explicit(&all->count, 1, memory_order_relaxed);
     pthread_mutex_unlock(&all->lock);
     return connection;
+}
+
+void *connections_owner(const struct connection *connection) {
+    return connection->owner;
 }
 
 enum refusal connections_refusal(const struct connection *connection) {

@@ -71,9 +71,12 @@ bool connections_init(struct connections *all, const struct connections_settings
 /* Whether a connection from there is taken at all. */
 bool connections_accept(struct connections *all, const struct sockaddr *name);
 
-/* `fd` stays open until connections_close.  `now` is of the monotonic clock.  NULL when
- * there is no memory; the connection is then not looked after. */
-struct connection *connections_open(struct connections *all, int fd, double now);
+/* `fd` stays open until connections_close; `owner` is the transport's.  `now` is of the
+ * monotonic clock.  NULL when there is no memory; the connection is then not looked
+ * after. */
+struct connection *connections_open(struct connections *all, int fd, void *owner, double now);
+
+void *connections_owner(const struct connection *connection);
 
 /* REFUSAL_NONE, or what is to be answered to its request. */
 enum refusal connections_refusal(const struct connection *connection);

@@ -25,6 +25,7 @@
 #include "core/engine/clock.h"
 #include "server/connections.h"
 #include "server/exchange.h"
+#include "server/http_loop.h"
 #include "server/linger.h"
 #include "server/log.h"
 #include "server/tls.h"
@@ -34,13 +35,22 @@
 #define HEAD_BYTES 2048
 #define PIECE_BYTES ((size_t)16 << 10)
 
+/* One that speaks HTTP, and its share of libmicrohttpd: a daemon for each socket. */
+struct http_thread {
+    struct http *http;
+    size_t daemon_count;
+    struct MHD_Daemon *daemons[LISTENER_SOCKETS_MAX];
+    struct http_loop *loop;
+};
+_Static_assert(LISTENER_SOCKETS_MAX <= HTTP_LOOP_DAEMONS_MAX, "a loop runs all sockets");
+
 struct http {
     struct exchanges *exchanges;
     const struct guard *guard;
     bool tls;
     struct MHD_Response *refusals[REFUSAL_COUNT]; /* made once: they need no memory later */
-    size_t daemon_count;
-    struct MHD_Daemon *daemons[LISTENER_SOCKETS_MAX];
+    size_t thread_count;
+    struct http_thread *threads; /* [thread_count] */
     struct transport transport;
     struct connections connections;
 };
@@ -96,12 +106,22 @@ static void panic(void *context, const char *file, unsigned line, const char *re
 
 /* ---- what an exchange needs of a connection ---- */
 
+/* NULL when there was no memory for it. */
+static struct connection *connection_of(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL ? info->socket_context : NULL;
+}
+
 static void suspend(void *connection) {
     MHD_suspend_connection(connection);
 }
 
+/* Once it is resumed the connection may be gone at any moment. */
 static void resume(void *connection) {
+    struct http_loop *loop = connections_owner(connection_of(connection));
     MHD_resume_connection(connection);
+    http_loop_wake(loop);
 }
 
 static int socket_of(void *connection) {
@@ -118,10 +138,11 @@ static bool sweep(void *connections) {
 
 static void note_connection(void *context, struct MHD_Connection *connection, void **socket_context,
                             enum MHD_ConnectionNotificationCode code) {
-    struct http *http = context;
+    const struct http_thread *thread = context;
+    struct http *http = thread->http;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        *socket_context =
-            connections_open(&http->connections, socket_of(connection), clock_monotonic_seconds());
+        *socket_context = connections_open(&http->connections, socket_of(connection), thread->loop,
+                                           clock_monotonic_seconds());
         exchanges_watch(http->exchanges);
     } else {
         connections_close(&http->connections, *socket_context);
@@ -133,13 +154,6 @@ static enum MHD_Result accept_connection(void *context, const struct sockaddr *a
     struct http *http = context;
     (void)address_bytes;
     return connections_accept(&http->connections, address) ? MHD_YES : MHD_NO;
-}
-
-/* NULL when there was no memory for it. */
-static struct connection *connection_of(struct MHD_Connection *connection) {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info != NULL ? info->socket_context : NULL;
 }
 
 /* ---- headers ---- */
@@ -528,39 +542,49 @@ static bool make_refusals(struct http *http) {
     return true;
 }
 
-static struct MHD_Daemon *start_daemon(struct http *http, int socket, size_t threads) {
-    /* The limit is divided among the threads, which share connections unevenly: each
-     * gets room for all, and accept_connection keeps the limit. */
-    const unsigned limit =
-        (unsigned)((http->connections.settings.max + 2 * CONNECTIONS_OVER) * threads);
+/* Each has room for all connections, and accept_connection keeps the limit: threads
+ * share connections unevenly. */
+static struct MHD_Daemon *start_daemon(struct http_thread *thread, int socket) {
+    struct http *http = thread->http;
+    const unsigned limit = (unsigned)(http->connections.settings.max + 2 * CONNECTIONS_OVER);
     const unsigned idle = (unsigned)http->connections.settings.pace.idle_seconds;
-    /* A pool of one is no pool. */
-    struct MHD_OptionItem pool[] = {
-        {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
-        {MHD_OPTION_END, 0, NULL},
-    };
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)tls_give_certificate},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES},
         {MHD_OPTION_END, 0, NULL},
     };
     struct MHD_OptionItem no_tls[] = {{MHD_OPTION_END, 0, NULL}};
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
                                 MHD_USE_ERROR_LOG | (http->tls ? MHD_USE_TLS : 0),
                             0, accept_connection, http, handle, http,
                             /* first, so that what the others have to say comes through it */
-                            MHD_OPTION_EXTERNAL_LOGGER, take_log, NULL,           /* */
-                            MHD_OPTION_LISTEN_SOCKET, socket,                     /* */
-                            MHD_OPTION_STRICT_FOR_CLIENT, 0,                      /* */
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, /* */
-                            MHD_OPTION_CONNECTION_TIMEOUT, idle,                  /* */
-                            MHD_OPTION_CONNECTION_LIMIT, limit,                   /* */
-                            MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,                 /* */
-                            MHD_OPTION_URI_LOG_CALLBACK, note_target, http,       /* */
-                            MHD_OPTION_NOTIFY_CONNECTION, note_connection, http,  /* */
-                            MHD_OPTION_NOTIFY_COMPLETED, finish_request, http,    /* */
-                            MHD_OPTION_ARRAY, pool,                               /* */
+                            MHD_OPTION_EXTERNAL_LOGGER, take_log, NULL,            /* */
+                            MHD_OPTION_LISTEN_SOCKET, socket,                      /* */
+                            MHD_OPTION_STRICT_FOR_CLIENT, 0,                       /* */
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES,  /* */
+                            MHD_OPTION_CONNECTION_TIMEOUT, idle,                   /* */
+                            MHD_OPTION_CONNECTION_LIMIT, limit,                    /* */
+                            MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,                  /* */
+                            MHD_OPTION_URI_LOG_CALLBACK, note_target, http,        /* */
+                            MHD_OPTION_NOTIFY_CONNECTION, note_connection, thread, /* */
+                            MHD_OPTION_NOTIFY_COMPLETED, finish_request, http,     /* */
                             MHD_OPTION_ARRAY, http->tls ? tls : no_tls, MHD_OPTION_END);
+}
+
+/* False and errno when there is no memory, file or thread for it. */
+static bool start_thread(struct http *http, struct http_thread *thread,
+                         const struct listener *listener) {
+    thread->http = http;
+    thread->loop = http_loop_create();
+    for (size_t i = 0; thread->loop != NULL && i < listener->count; i++) {
+        thread->daemons[i] = start_daemon(thread, listener->sockets[i]);
+        if (thread->daemons[i] == NULL) {
+            return false;
+        }
+        thread->daemon_count++;
+    }
+    return thread->loop != NULL &&
+           http_loop_start(thread->loop, thread->daemons, thread->daemon_count);
 }
 
 static bool knows_tls(void) {
@@ -592,19 +616,19 @@ enum error_code http_create(const struct http_settings *settings, struct http **
                                          .sweep = sweep,
                                          .sweep_context = &http->connections};
     http->exchanges = exchanges_create(settings->api, &http->transport);
-    if (!ready || http->exchanges == NULL || !make_refusals(http)) {
+    http->threads = memory_allocate_zero(settings->threads, sizeof *http->threads);
+    if (!ready || http->exchanges == NULL || http->threads == NULL || !make_refusals(http)) {
         error_set(error, ERROR_MEMORY, NULL, "no memory or no thread for the HTTP server");
         goto failed;
     }
-    for (size_t i = 0; i < settings->listener->count; i++) {
-        http->daemons[i] = start_daemon(http, settings->listener->sockets[i], settings->threads);
-        if (http->daemons[i] == NULL) {
+    for (; http->thread_count < settings->threads; http->thread_count++) {
+        if (!start_thread(http, &http->threads[http->thread_count], settings->listener)) {
             error_set(error, ERROR_INTERNAL, NULL,
                       "libmicrohttpd %s cannot start with %zu threads: %s", MHD_get_version(),
                       settings->threads, strerror(errno));
+            http->thread_count++; /* what it has got is stopped too */
             goto failed;
         }
-        http->daemon_count++;
     }
     *result = http;
     return ERROR_NONE;
@@ -619,16 +643,22 @@ void http_drain(struct http *http) {
 }
 
 void http_stop(struct http *http) {
-    for (size_t i = 0; i < http->daemon_count; i++) {
-        MHD_quiesce_daemon(http->daemons[i]); /* the socket itself is the listener's */
+    for (size_t t = 0; t < http->thread_count; t++) {
+        for (size_t i = 0; i < http->threads[t].daemon_count; i++) {
+            MHD_quiesce_daemon(http->threads[t].daemons[i]); /* the socket is the listener's */
+        }
     }
     if (http->exchanges != NULL) {
         exchanges_stop(http->exchanges, STOP_GRACE_SECONDS);
     }
-    for (size_t i = 0; i < http->daemon_count; i++) {
-        MHD_stop_daemon(http->daemons[i]);
+    for (size_t t = 0; t < http->thread_count; t++) {
+        http_loop_stop(http->threads[t].loop);
+        for (size_t i = 0; i < http->threads[t].daemon_count; i++) {
+            MHD_stop_daemon(http->threads[t].daemons[i]);
+        }
+        http_loop_destroy(http->threads[t].loop);
     }
-    http->daemon_count = 0;
+    http->thread_count = 0;
 }
 
 void http_destroy(struct http *http) {
@@ -641,6 +671,7 @@ void http_destroy(struct http *http) {
         exchanges_destroy(http->exchanges);
     }
     connections_free(&http->connections);
+    memory_free(http->threads);
     memory_free(http);
 }
 

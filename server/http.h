@@ -1,8 +1,8 @@
-/* HTTP: the one file of mlpd that knows libmicrohttpd.
+/* HTTP: what knows libmicrohttpd, together with http_loop.c.
  *
  * It starts libmicrohttpd on the listener's sockets, shows every request to the
  * framing gate, and then drives an exchange with it.  For main, except that
- * libmicrohttpd's own threads run everything inside.
+ * the threads of http_loop.c run everything inside.
  *
  * Order at the end: http_drain, engine_drain, http_stop, engine_destroy,
  * http_destroy.  Completions may come until engine_destroy has returned, and
@@ -26,7 +26,7 @@ struct http_settings {
     const struct listener *listener;
     const struct guard *guard; /* outlives it */
     bool tls;                  /* with what tls_load has read */
-    size_t threads;            /* for each socket of the listener */
+    size_t threads;            /* each serves all sockets of the listener */
     struct connections_settings connections;
 };
 

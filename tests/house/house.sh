@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 # The rooms that know what nobody else knows.
-export HTTP_ROOM='server/http.c'
+export HTTP_ROOM='server/http(_loop)?[.]c'
 export BLAS_ROOM='core/maths/product.c'
 export MEMORY_ROOM='core/base/memory.c'
 
@@ -34,7 +34,7 @@ includes_point_down() {
                 if (!index(may[layer], " " other " ")) refuse(layer " may not include " other)
             } else if (!system_header) {
                 refuse("not named from the root")
-            } else if (what ~ /microhttpd/ && $1 != ENVIRON["HTTP_ROOM"]) {
+            } else if (what ~ /microhttpd/ && $1 !~ "^" ENVIRON["HTTP_ROOM"]) {
                 refuse("only " ENVIRON["HTTP_ROOM"] " knows libmicrohttpd")
             } else if (what ~ /jansson/ && layer == "core") {
                 refuse("core knows no JSON")

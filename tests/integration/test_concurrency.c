@@ -1,5 +1,7 @@
 /* Many clients at once, rude ones among them; every answer in time, and a clean end. */
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -357,6 +359,38 @@ START_TEST(test_batch_of_a_client_that_left_is_trained) {
 }
 END_TEST
 
+/* Twice what libmicrohttpd 0.9.75 takes notice of in one go: it used to wait for more. */
+#define CROWD 256
+
+START_TEST(test_hundreds_that_ask_in_the_same_instant_are_all_answered) {
+    struct pollfd crowd[CROWD];
+    daemon_start(NULL, NULL);
+    for (int i = 0; i < CROWD; i++) {
+        crowd[i] = (struct pollfd){.fd = raw_connect(), .events = POLLIN};
+        ck_assert_int_ge(crowd[i].fd, 0);
+    }
+    for (int round = 0; round < 3; round++) {
+        daemon_signal(SIGSTOP); /* what is sent meanwhile is there all at once */
+        for (int i = 0; i < CROWD; i++) {
+            raw_send_text(crowd[i].fd, "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        }
+        daemon_signal(SIGCONT);
+        const double until = now_seconds() + 20; /* idle connections live 75 */
+        for (int i = 0; i < CROWD; i++) {
+            char answer[1024];
+            const int left = (int)(1000 * (until - now_seconds()));
+            ck_assert_msg(poll(&crowd[i], 1, left > 0 ? left : 0) == 1,
+                          "no answer for connection %d of %d in round %d", i, CROWD, round);
+            ck_assert_int_eq(raw_read(crowd[i].fd, answer, sizeof answer), 200);
+        }
+    }
+    for (int i = 0; i < CROWD; i++) {
+        close(crowd[i].fd);
+    }
+    daemon_stop();
+}
+END_TEST
+
 Suite *concurrency_suite(void) {
     Suite *suite = suite_create("concurrency");
     TCase *tests = lone_case(suite, "concurrency");
@@ -364,5 +398,6 @@ Suite *concurrency_suite(void) {
     tcase_add_test(tests, test_daemon_ends_well_under_fire);
     tcase_add_test(tests, test_connections_of_clients_that_left_are_closed_within_seconds);
     tcase_add_test(tests, test_batch_of_a_client_that_left_is_trained);
+    tcase_add_test(tests, test_hundreds_that_ask_in_the_same_instant_are_all_answered);
     return suite;
 }

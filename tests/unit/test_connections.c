@@ -34,7 +34,7 @@ static void begin(void) {
 
 static struct client open_on(struct sockets sockets, double now) {
     struct client client = {.sockets = sockets};
-    client.connection = connections_open(&all, sockets.ours, now);
+    client.connection = connections_open(&all, sockets.ours, NULL, now);
     ck_assert_ptr_nonnull(client.connection);
     return client;
 }
