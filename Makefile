@@ -55,7 +55,7 @@ demo: ## Train on Fashion-MNIST through a live daemon and show the result; DELTA
 	@$(BUILD)/demo $(BUILD)/mlpd $(DELTA)
 
 check: ## Run every test, also under the sanitizers; ends with one line of totals
-	+@BUILD=$(BUILD) tests/check.sh house plain clients sanitize bits mutants
+	+@BUILD=$(BUILD) tests/check.sh house plain openapi clients sanitize bits mutants
 sanitize: ## Run unit and integration tests under ASan and UBSan
 	+@BUILD=$(BUILD) tests/check.sh sanitize
 tsan: ## Run unit and integration tests under TSan

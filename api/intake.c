@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/parameter.h"
 #include "core/base/checked.h"
 #include "core/base/memory.h"
 
@@ -359,12 +360,10 @@ enum error_code intake_set_top_k(struct intake *intake, double value, struct err
     return ERROR_NONE;
 }
 
-#define STEP_MAX 1e15
-
 enum error_code intake_set_min_step(struct intake *intake, double value, struct error *error) {
-    if (!(value >= 0 && value <= STEP_MAX) || value != floor(value)) {
+    if (!(value >= 0 && value <= COUNT_MAX) || value != floor(value)) {
         return error_set(error, ERROR_INVALID, "/min_step",
-                         "min_step %.15g; allowed are whole numbers, 0 to %g", value, STEP_MAX);
+                         "min_step %.15g; allowed are whole numbers, 0 to %.16g", value, COUNT_MAX);
     }
     intake->options.min_step = (uint64_t)value;
     return ERROR_NONE;

@@ -15,7 +15,9 @@
 #include <string.h>
 
 #include "api/intake.h"
+#include "api/json_intake.h"
 #include "api/json_string.h"
+#include "api/json_write.h"
 #include "api/number.h"
 #include "core/base/checked.h"
 
@@ -696,3 +698,36 @@ const struct intake_format intake_json = {
     .feed = json_feed,
     .end = json_end,
 };
+
+/* ---- Documentation ---- */
+
+bool json_intake_field(enum intake_purpose purpose, size_t i, struct json_intake_field *field) {
+    static const char *const schemas[] = {
+        [KIND_ROWS] = "'type': ['array', 'null'], 'items': {'type': 'array', 'items': "
+                      "{'type': 'number'}}",
+        [KIND_LABELS] = "'type': ['array', 'null'], 'items': {'anyOf': [{'type': 'integer', "
+                        "'minimum': 0}, {'type': 'string'}]}",
+        [KIND_NUMBERS] = "'type': ['array', 'null'], 'items': {'type': 'number', 'minimum': 0, "
+                         "'maximum': " JSON_OF(SAMPLE_WEIGHT_MAX) "}",
+        [KIND_TOP_K] = "'type': ['integer', 'null'], 'minimum': 1",
+        [KIND_MIN_STEP] = "'type': ['integer', 'null'], 'minimum': 0",
+        [KIND_BOOLEAN] = "'type': ['boolean', 'null']",
+    };
+    const struct intake intake = {.request.purpose = purpose};
+    for (size_t f = 0; f < FIELDS; f++) {
+        if (!has_field(&intake, &fields[f]) || i-- > 0) {
+            continue;
+        }
+        const bool required = fields[f].tensor == INTAKE_INPUTS;
+        *field = (struct json_intake_field){
+            .name = fields[f].name,
+            .schema = required ? "'type': 'array', 'minItems': 1, 'items': {'type': 'array', "
+                                 "'minItems': 1, 'items': {'type': 'number'}}"
+                               : schemas[fields[f].kind],
+            .documentation = fields[f].allowed,
+            .required = required,
+        };
+        return true;
+    }
+    return false;
+}

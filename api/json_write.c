@@ -148,6 +148,19 @@ void json_write_string_bytes(struct json_writer *writer, const char *string, siz
     append_quoted(writer, string, length);
 }
 
+void json_write_constant(struct json_writer *writer, const char *text) {
+    separate(writer);
+    while (*text != '\0') {
+        const size_t run = strcspn(text, "'");
+        append(writer, text, run);
+        text += run;
+        if (*text == '\'') {
+            append(writer, "\"", 1);
+            text++;
+        }
+    }
+}
+
 /* ---- Other values ---- */
 
 void json_write_unsigned(struct json_writer *writer, uint64_t value) {

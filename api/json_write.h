@@ -41,6 +41,12 @@ void json_write_key(struct json_writer *writer, const char *key);
 void json_write_string(struct json_writer *writer, const char *string);
 void json_write_string_bytes(struct json_writer *writer, const char *string, size_t length);
 
+/* JSON as a source has it, with ' in place of ": a value, or some members of the open
+ * object.  For constants: nothing is checked. */
+#define JSON_OF(constant) JSON_OF_EXPANDED(constant) /* a macro's number in such a text */
+#define JSON_OF_EXPANDED(text) #text
+void json_write_constant(struct json_writer *writer, const char *text);
+
 void json_write_unsigned(struct json_writer *writer, uint64_t value);
 void json_write_bool(struct json_writer *writer, bool value);
 void json_write_null(struct json_writer *writer);

@@ -4,6 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
+const struct intake_format *const media_type_formats[] = {&intake_json, &intake_safetensors};
+const size_t media_type_format_count = sizeof media_type_formats / sizeof *media_type_formats;
+
 /* The length of "type/subtype" before parameters and blanks. */
 static size_t essence_length(const char *type) {
     size_t length = strcspn(type, ";");
@@ -35,5 +38,10 @@ const struct intake_format *media_type_intake(const char *type) {
     if (media_type_is_json(type)) {
         return &intake_json;
     }
-    return is(type, intake_safetensors.media_type) ? &intake_safetensors : NULL;
+    for (size_t i = 0; i < media_type_format_count; i++) {
+        if (is(type, media_type_formats[i]->media_type)) {
+            return media_type_formats[i];
+        }
+    }
+    return NULL;
 }

@@ -13,7 +13,11 @@ bool media_type_is_json(const char *type);
 /* What curl -d and -F send: forms and plain text, for which there is advice. */
 bool media_type_is_forms(const char *type);
 
-/* The format of a body of tensors, or NULL. */
+/* The formats of a body of tensors, JSON first. */
+extern const struct intake_format *const media_type_formats[];
+extern const size_t media_type_format_count;
+
+/* The one of that type, or NULL. */
 const struct intake_format *media_type_intake(const char *type);
 
 #endif

@@ -1,4 +1,4 @@
-/* If-Match; see precondition.h. */
+/* If-Match and If-None-Match; see precondition.h. */
 #include "api/precondition.h"
 
 #include <inttypes.h>
@@ -71,24 +71,32 @@ void precondition_answer_error(struct call *call, const struct error *error) {
     }
 }
 
-bool precondition_check(struct call *call, const struct request *request) {
-    const char *line = request->header_line(request->header_context, "If-Match", 0);
-    if (call->model == NULL || line == NULL || !route_hears(call->handler, HEADER_IF_MATCH)) {
-        return true;
-    }
-    char tag[MODEL_TAG_BYTES];
-    bool found = false, broken = false;
-    const uint64_t revision = newest_revision(call->model);
-    model_tag_write(tag, call->model, revision);
+/* The lines of a header that holds a list of tags: is `tag` in it?  False after answering
+ * 400 where it is no such list. */
+static bool read_lines(struct call *call, const struct request *request, const char *name,
+                       const char *tag, bool *found) {
+    const char *line = request->header_line(request->header_context, name, 0);
+    bool broken = false;
     for (size_t i = 0; line != NULL && i < LINES_MAX; i++) {
-        precondition_read(line, tag, &found, &broken);
-        line = request->header_line(request->header_context, "If-Match", i + 1);
+        precondition_read(line, tag, found, &broken);
+        line = request->header_line(request->header_context, name, i + 1);
     }
     if (broken || line != NULL) {
         call_answer_problem(call, 400, NULL,
-                            "If-Match is not a list of entity tags in double quotes, such as "
+                            "%s is not a list of entity tags in double quotes, such as "
                             "\"%s\", nor *",
-                            tag);
+                            name, tag);
+    }
+    return !broken && line == NULL;
+}
+
+/* If-Match on a model. */
+static bool check_match(struct call *call, const struct request *request) {
+    char tag[MODEL_TAG_BYTES];
+    bool found = false;
+    const uint64_t revision = newest_revision(call->model);
+    model_tag_write(tag, call->model, revision);
+    if (!read_lines(call, request, "If-Match", tag, &found)) {
         return false;
     }
     if (!found && call->idempotency.record == NULL) {
@@ -96,5 +104,47 @@ bool precondition_check(struct call *call, const struct request *request) {
         return false;
     }
     call->revision = found ? revision : REVISION_STALE;
+    return true;
+}
+
+/* What was answered with 200 becomes 304: the server sends no body with it, but the length
+ * that the body has, and no other length may be told. */
+static void make_not_modified(struct response *response) {
+    size_t kept = 0;
+    if (response->status != 200) {
+        return; /* no memory */
+    }
+    for (size_t i = 0; i < response->header_count; i++) {
+        if (strcmp(response->headers[i].name, "Content-Type") != 0) {
+            response->headers[kept++] = response->headers[i];
+        }
+    }
+    response->header_count = kept;
+    response->status = 304;
+}
+
+/* If-None-Match on a document that is the same for all. */
+static bool check_none_match(struct call *call, const struct request *request) {
+    const char *tag = call->handler->entity_tag();
+    bool found = false;
+    if (tag == NULL || !read_lines(call, request, "If-None-Match", tag, &found)) {
+        return tag == NULL; /* the handler finds no memory either */
+    }
+    if (found) {
+        call->handler->handle(call);
+        make_not_modified(&call->response);
+    }
+    return !found;
+}
+
+bool precondition_check(struct call *call, const struct request *request) {
+    if (call->handler->entity_tag != NULL &&
+        request->header(request->header_context, "If-None-Match") != NULL) {
+        return check_none_match(call, request);
+    }
+    if (call->model != NULL && route_hears(call->handler, HEADER_IF_MATCH) &&
+        request->header(request->header_context, "If-Match") != NULL) {
+        return check_match(call, request);
+    }
     return true;
 }

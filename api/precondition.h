@@ -7,13 +7,16 @@
  *
  * The header is judged once, when the headers are known; what changes a model hands the
  * revision that matched to the engine, which looks again in the instant of the change.
- * If-None-Match and the dates are not heeded: a model's figures change without its tag. */
+ * On models If-None-Match and the dates are not heeded: figures change without the tag.
+ *
+ * If-None-Match is for documents that are the same for all (route.h, entity_tag): 304 while
+ * the client's is the present one. */
 #ifndef MLPD_API_PRECONDITION_H
 #define MLPD_API_PRECONDITION_H
 
 #include "api/call_internal.h"
 
-/* Judge the If-Match lines of a call whose model is known.  False after answering 400
+/* Judge the lines of a call whose model, if any, is known.  False after answering 304, 400
  * (no list of tags) or 412.  With an idempotency key the 412 has to wait: a repeat of
  * what was accepted is answered whatever has changed since. */
 bool precondition_check(struct call *call, const struct request *request);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/handlers.h"
+#include "api/openapi.h"
 
 /* One field a line: rows grow. */
 const struct route routes[] = {
@@ -332,6 +333,31 @@ const struct route routes[] = {
                          {.status = 200, .schema = "Server", .when = "This process."},
                      },
                  .handle = server_describe,
+             },
+         }},
+    {.segments = {"openapi.json"},
+     .tag = "server",
+     .handlers =
+         {
+             {
+                 .method = "GET",
+                 .operation = "describeInterface",
+                 .summary = "This document",
+                 .scope = SCOPE_READ,
+                 .body = BODY_NONE,
+                 .hears = {HEADER_IF_NONE_MATCH},
+                 .answers =
+                     {
+                         {.status = 200,
+                          .schema = "Document",
+                          .headers = "ETag Cache-Control",
+                          .when = "The interface as an OpenAPI 3.1 document."},
+                         {.status = 304,
+                          .headers = "ETag Cache-Control",
+                          .when = "It is the one that If-None-Match names."},
+                     },
+                 .handle = openapi_answer,
+                 .entity_tag = openapi_tag,
              },
          }},
     {.segments = {"health", "live"},

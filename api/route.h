@@ -53,6 +53,10 @@ struct handler {
      * 403), of {model} and {number} (404), of a body (411, 413, 415). */
     unsigned errors[ERRORS_MAX + 1];
     void (*handle)(struct call *call);
+
+    /* Of a document that is the same for all: its entity tag without quotes (NULL: none
+     * just now), against which If-None-Match is judged. */
+    const char *(*entity_tag)(void);
 };
 
 #define HANDLERS_MAX 4

@@ -5,10 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/parameter.h"
 #include "core/base/memory.h"
-
-#define SEED_MAX 9007199254740992.0 /* 2⁵³: what every JSON client can hold */
-#define STEPS_MAX 1e15
 
 /* --- names out of tables ------------------------------------------------------ */
 
@@ -33,8 +31,7 @@ static const char *schedule_name_at(size_t i) {
 }
 
 static const char *output_delta_name_at(size_t i) {
-    static const char *const names[] = {"exact", "diagonal"};
-    return i < sizeof names / sizeof *names ? names[i] : NULL;
+    return i < OUTPUT_DELTA_COUNT ? output_delta_rules[i].name : NULL;
 }
 
 static const char *normalization_name_at(size_t i) {
@@ -181,7 +178,7 @@ static enum error_code read_schedule(const json_t *value, struct schedule_settin
     for (size_t i = 0; i < 2 && code == ERROR_NONE; i++) {
         const json_t *member = json_object_get(value, steps[i].name);
         if (member != NULL) {
-            code = json_read_integer(member, steps[i].pointer, steps[i].minimum, STEPS_MAX,
+            code = json_read_integer(member, steps[i].pointer, steps[i].minimum, SCHEDULE_STEPS_MAX,
                                      counts[i], error);
         }
     }
@@ -399,7 +396,7 @@ static enum error_code read_class_weights(const json_t *value, struct specificat
 /* --- the whole --------------------------------------------------------------------- */
 
 enum error_code specification_read_seed(const json_t *value, uint64_t *seed, struct error *error) {
-    return json_read_integer(value, "/seed", 0, SEED_MAX, seed, error);
+    return json_read_integer(value, "/seed", 0, COUNT_MAX, seed, error);
 }
 
 static enum error_code read_member(const char *name, const json_t *value,

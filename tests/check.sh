@@ -5,6 +5,7 @@
 #
 #   house      tests/house/house.sh
 #   plain      unit and integration tests
+#   openapi    tests/openapi/run.sh, on what the integration tests of `plain` have seen
 #   clients    tests/clients/run.sh
 #   sanitize   both under ASan, LeakSanitizer and UBSan
 #   tsan       both under TSan, with plain loops in place of OpenBLAS, which TSan
@@ -108,7 +109,8 @@ for part in "$@"; do
     plain)
         if compile "$build"; then
             run unit "$build/unit"
-            MLPD=$build/mlpd run integration "$build/integration"
+            rm -f "$build/exchanges"
+            MLPD_EXCHANGES=$build/exchanges MLPD=$build/mlpd run integration "$build/integration"
         fi
         ;;
     clients)
@@ -116,6 +118,7 @@ for part in "$@"; do
             MLPD=$build/mlpd run clients tests/clients/run.sh
         fi
         ;;
+    openapi) run openapi tests/openapi/run.sh "$build" ;;
     sanitize)
         folder=$build/sanitize
         if compile "$folder" SANITIZE=address,undefined CFLAGS='-O1 -g'; then

@@ -13,6 +13,7 @@ demo="$build libcurl4-openssl-dev zlib1g-dev dataset-fashion-mnist curl"
 check="$demo check clang libclang-rt-14-dev"
 # What may come from elsewhere than Debian.
 command -v node >/dev/null 2>&1 || check="$check nodejs"
+command -v npm >/dev/null 2>&1 || check="$check npm"
 command -v python3 >/dev/null 2>&1 || check="$check python3"
 lint="$check clang-format clang-tidy cppcheck shellcheck"
 

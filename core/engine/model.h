@@ -27,7 +27,8 @@
 
 struct registry;
 
-#define MODEL_NAME_BYTES 65 /* [A-Za-z0-9][A-Za-z0-9._-]{0,63} and the end */
+#define MODEL_NAME_PATTERN "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+#define MODEL_NAME_BYTES 65 /* that and the end */
 #define MODEL_ID_BYTES 17   /* 16 hexadecimal digits and the end */
 
 /* What a model can be listed for in the scheduler. */

@@ -23,6 +23,8 @@ enum activation {
     ACTIVATION_UNSET = ACTIVATION_COUNT /* left out: follows the place in the network */
 };
 
+#define ALPHA_MAX 100.0 /* its magnitude */
+
 struct activation_block {
     size_t rows, columns, stride;
 };

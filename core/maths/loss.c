@@ -231,6 +231,11 @@ const struct loss_function loss_functions[LOSS_COUNT] = {
                     ACTIVATION_IDENTITY, huber_rows},
 };
 
+const struct output_delta_rule output_delta_rules[OUTPUT_DELTA_COUNT] = {
+    [OUTPUT_DELTA_EXACT] = {"exact", "the derivative of categorical_crossentropy, A·Σc - c"},
+    [OUTPUT_DELTA_DIAGONAL] = {"diagonal", "its diagonal alone, -c·(1 - A)"},
+};
+
 enum loss loss_for_activation(enum activation last) {
     switch (last) {
     case ACTIVATION_UNSET:

@@ -32,9 +32,18 @@ enum loss {
 
 /* How the softmax output's dE/dZ is computed. */
 enum output_delta {
-    OUTPUT_DELTA_EXACT,   /* A·Σc - c, the derivative */
-    OUTPUT_DELTA_DIAGONAL /* -c ⊙ (1 - A), the note's rule as printed */
+    OUTPUT_DELTA_EXACT,    /* A·Σc - c, the derivative */
+    OUTPUT_DELTA_DIAGONAL, /* -c ⊙ (1 - A), the note's rule as printed */
+    OUTPUT_DELTA_COUNT
 };
+
+struct output_delta_rule {
+    const char *name;
+    const char *documentation;
+};
+
+/* One row for each value of `enum output_delta`. */
+extern const struct output_delta_rule output_delta_rules[OUTPUT_DELTA_COUNT];
 
 /* Some rows of a batch, what is known about them, and what shall be computed.
  * All matrices are row-major, [rows × outputs], without gaps. */

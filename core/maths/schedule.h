@@ -21,6 +21,8 @@ enum schedule {
     SCHEDULE_COUNT
 };
 
+#define SCHEDULE_STEPS_MAX 1e15
+
 struct schedule_settings {
     enum schedule schedule;
     double decay_rate;     /* step, exponential */

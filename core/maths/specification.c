@@ -12,8 +12,8 @@
 void specification_init(struct specification *specification) {
     memset(specification, 0, sizeof *specification);
     specification->loss = LOSS_UNSET;
-    specification->huber_delta = 1.0;
-    specification->seed = 1;
+    specification->huber_delta = HUBER_DELTA_DEFAULT;
+    specification->seed = SEED_DEFAULT;
     optimizer_defaults(&specification->optimizer, OPTIMIZER_ADAM);
 }
 
@@ -190,9 +190,9 @@ static enum error_code check_layer(const struct specification *s, size_t l, stru
         return error_set(error, ERROR_INVALID, layer_pointer(pointer, l, "alpha"),
                          "%s has no alpha; leaky_relu and elu have", activation->name);
     }
-    if (!(fabs(layer->alpha) <= 100)) {
+    if (!(fabs(layer->alpha) <= ALPHA_MAX)) {
         return error_set(error, ERROR_INVALID, layer_pointer(pointer, l, "alpha"),
-                         "alpha %g; allowed are -100 to 100", layer->alpha);
+                         "alpha %g; allowed are %g to %g", layer->alpha, -ALPHA_MAX, ALPHA_MAX);
     }
     if (!(layer->dropout >= 0 && layer->dropout < 1)) {
         return error_set(error, ERROR_INVALID, layer_pointer(pointer, l, "dropout"),
@@ -244,9 +244,10 @@ static enum error_code check_loss(const struct specification *s, struct error *e
         return error_set(error, ERROR_INVALID, "/huber_delta",
                          "huber_delta belongs to the loss huber, and the loss is %s", loss->name);
     }
-    if (!(s->huber_delta >= 1e-6 && s->huber_delta <= 1e6)) {
+    if (!(s->huber_delta >= HUBER_DELTA_MIN && s->huber_delta <= HUBER_DELTA_MAX)) {
         return error_set(error, ERROR_INVALID, "/huber_delta",
-                         "huber_delta %g; allowed are 1e-6 to 1e6", s->huber_delta);
+                         "huber_delta %g; allowed are %g to %g", s->huber_delta, HUBER_DELTA_MIN,
+                         HUBER_DELTA_MAX);
     }
     if (s->has_output_delta && s->output_delta == OUTPUT_DELTA_DIAGONAL &&
         s->loss != LOSS_CATEGORICAL_CROSSENTROPY) {

@@ -23,6 +23,10 @@
 #define PARAMETERS_MAX 1000000000 /* of one network; 4 GB as float32 */
 #define CLASS_NAME_BYTES_MAX 256
 #define CLASS_WEIGHT_MAX 1e6
+#define HUBER_DELTA_MIN 1e-6
+#define HUBER_DELTA_MAX 1e6
+#define HUBER_DELTA_DEFAULT 1.0
+#define SEED_DEFAULT 1
 
 struct layer_specification {
     size_t units;

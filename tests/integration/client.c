@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "tests/integration/daemon.h"
+#include "tests/integration/exchange_log.h"
 
 #define SHOWN_BYTES 600
 #define TRAIN_HEADER "Prefer: wait=60"
@@ -181,6 +182,7 @@ const struct answer *request(struct call call) {
                  *why != '\0' ? why : curl_easy_strerror(code));
     }
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, NULL);
+    exchange_log_append(&call, answer);
     return answer;
 }
 

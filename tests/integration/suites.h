@@ -24,6 +24,7 @@ Suite *origins_suite(void);
 Suite *tls_suite(void);
 Suite *probe_suite(void);
 Suite *systemd_suite(void);
+Suite *openapi_suite(void);
 
 /* Tests that share one daemon, started before the first and stopped after the last;
  * each begins without any model. */

@@ -28,6 +28,7 @@
     SUITE(specification)                                                                           \
     SUITE(number)                                                                                  \
     SUITE(json_write)                                                                              \
+    SUITE(openapi)                                                                                 \
     SUITE(route)                                                                                   \
     SUITE(intake)                                                                                  \
     SUITE(json_intake)                                                                             \
