@@ -9,6 +9,7 @@
 bool backlog_init(struct backlog *backlog) {
     pthread_condattr_t attributes;
     backlog->entries = 0;
+    backlog->outcomes = (struct shared_statistics){0};
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     const bool made = pthread_mutex_init(&backlog->lock, NULL) == 0 &&

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "core/base/error.h"
+#include "core/engine/statistics.h"
 
 /* Of all models together; one model's queue has a bound of its own. */
 #define BACKLOG_MAX 100000
@@ -16,7 +17,8 @@
 struct backlog {
     pthread_mutex_t lock; /* a leaf: no other lock is taken under it */
     pthread_cond_t empty;
-    size_t entries; /* guarded by lock */
+    size_t entries;                    /* guarded by lock */
+    struct shared_statistics outcomes; /* of entries that no worker has done; any thread */
 };
 
 /* False when the system has no room for a lock. */

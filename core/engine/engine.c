@@ -1,6 +1,7 @@
 /* The engine's face; see engine.h. */
 #include <stdio.h>
 
+#include "core/base/checked.h"
 #include "core/base/memory.h"
 #include "core/engine/clock.h"
 #include "core/engine/engine_internal.h"
@@ -127,8 +128,11 @@ enum error_code engine_ask(struct engine *engine, struct query *query,
 /* --- looking ---------------------------------------------------------------------- */
 
 struct engine_figures engine_look(struct engine *engine) {
+    struct scheduler *scheduler = &engine->scheduler;
+    const size_t idle = atomic_load_explicit(&scheduler->idle, memory_order_relaxed);
     return (struct engine_figures){
-        .workers = engine->scheduler.worker_count,
+        .workers = scheduler->worker_count,
+        .workers_busy = scheduler->worker_count - size_min(idle, scheduler->worker_count),
         .models = registry_count(&engine->registry),
         .backlog = backlog_count(&engine->backlog),
         .memory_bytes_max = engine->ledger.limit_bytes,
@@ -136,7 +140,20 @@ struct engine_figures engine_look(struct engine *engine) {
         .queue_max = engine->queue_max,
         .backlog_max = BACKLOG_MAX,
         .keys_max = engine->keys_max,
-        .tiles_helped = atomic_load_explicit(&engine->scheduler.tiles_helped, memory_order_relaxed),
+        .tiles_helped = atomic_load_explicit(&scheduler->tiles_helped, memory_order_relaxed),
         .uptime_seconds = clock_monotonic_seconds() - engine->started_at,
     };
+}
+
+struct statistics engine_statistics(struct engine *engine) {
+    const struct shared_statistics *outcomes = &engine->backlog.outcomes;
+    struct statistics all = {0};
+    /* What is over was acknowledged before: in this order no sum is above it. */
+    for (size_t i = 0; i < engine->scheduler.worker_count; i++) {
+        statistics_collect(&engine->scheduler.workers[i].statistics, &all);
+    }
+    all.cancelled = atomic_load_explicit(&outcomes->cancelled, memory_order_relaxed);
+    all.dropped = atomic_load_explicit(&outcomes->dropped, memory_order_relaxed);
+    all.acknowledged = atomic_load_explicit(&outcomes->acknowledged, memory_order_relaxed);
+    return all;
 }

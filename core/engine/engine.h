@@ -18,6 +18,7 @@
 #include "core/base/ledger.h"
 #include "core/engine/model.h"
 #include "core/engine/queue.h"
+#include "core/engine/statistics.h"
 
 struct engine;
 
@@ -144,6 +145,7 @@ enum error_code engine_ask(struct engine *engine, struct query *query,
 
 struct engine_figures {
     size_t workers, models, backlog;
+    size_t workers_busy; /* that do not wait for work */
     size_t memory_bytes_max, memory_bytes_reserved;
     size_t queue_max, backlog_max, keys_max;
     uint64_t tiles_helped; /* of large batches, by workers other than the trainer's */
@@ -151,5 +153,8 @@ struct engine_figures {
 };
 
 struct engine_figures engine_look(struct engine *engine);
+
+/* What it has done since its start; adds up the workers. */
+struct statistics engine_statistics(struct engine *engine);
 
 #endif

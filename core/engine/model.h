@@ -68,6 +68,8 @@ struct model {
     uint64_t examples;           /* trained so far */
     double updated_at;           /* seconds since 1970 */
     double last_finish;          /* monotonic seconds */
+    double turn_at;              /* monotonic seconds: the beginning of the training turn,
+                                    or the end of the entry before in it */
     double entry_seconds;        /* between two finished entries while the queue is not
                                     empty, a running mean; 0: not known */
     struct history history;

@@ -146,7 +146,9 @@ void predictor_predicting_turn(struct worker *worker, struct model *model) {
         struct query *query = list;
         list = query->next;
         query->step = step;
-        check_finite(query);
+        if (check_finite(query)) {
+            statistics_count_prediction(&worker->statistics, query->examples.rows);
+        }
         model_finish_query(query);
     }
 }
@@ -271,7 +273,9 @@ void predictor_answering_turn(struct worker *worker, struct model *model) {
         break;
     case QUERY_PREDICTION:
         predict_in_pieces(worker, query, false);
-        check_finite(query);
+        if (check_finite(query)) {
+            statistics_count_prediction(&worker->statistics, query->examples.rows);
+        }
         break;
     case QUERY_EVALUATION:
         evaluate(worker, query);

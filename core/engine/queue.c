@@ -57,11 +57,16 @@ static struct waiter *give_numbers(struct model *model, const struct entry *entr
     return waiters_take_satisfied(model);
 }
 
+static void count(atomic_uint_fast64_t *number) {
+    atomic_fetch_add_explicit(number, 1, memory_order_relaxed);
+}
+
 struct completion *queue_acknowledge(struct entry *entry, bool *queued) {
     struct model *model = entry->model;
     pthread_mutex_lock(&model->lock);
     if (entry->kind == ENTRY_BATCH) {
         entry->number = ++model->last_number;
+        count(&model->backlog->outcomes.acknowledged);
     }
     entry->state = ENTRY_QUEUED;
     entry->queued_at = clock_monotonic_seconds();
@@ -95,21 +100,38 @@ bool queue_end_turn(struct model *model) {
 
 /* How long the queue takes for an entry while it is not empty, with all that
  * competes for the workers in it. */
-static void measure_pace(struct model *model, const struct entry *entry) {
-    const double now = clock_monotonic_seconds();
+static void measure_pace(struct model *model, const struct entry *entry, double now) {
     const double seconds = now - fmax(model->last_finish, entry->queued_at);
     model->entry_seconds =
         model->entry_seconds > 0 ? 0.9 * model->entry_seconds + 0.1 * seconds : seconds;
     model->last_finish = now;
 }
 
-void queue_finish(struct model *model, struct entry *entry, const struct history_row *result) {
+/* With the lock held.  Before anyone who waits for the batch is told. */
+static void count_outcome(struct model *model, const struct entry *entry, double now,
+                          struct worker_statistics *worker) {
+    struct shared_statistics *outcomes = &model->backlog->outcomes;
+    if (worker != NULL) {
+        statistics_count_batch(worker, entry->state == ENTRY_DIVERGED, entry->example_count,
+                               now - model->turn_at, now - entry->queued_at);
+    } else {
+        count(entry->state == ENTRY_CANCELLED ? &outcomes->cancelled : &outcomes->dropped);
+    }
+}
+
+void queue_finish(struct model *model, struct entry *entry, const struct history_row *result,
+                  struct worker_statistics *worker) {
     pthread_mutex_lock(&model->lock);
+    const double now = clock_monotonic_seconds();
     const bool counted = entry->state != ENTRY_CANCELLED; /* else it was counted out then */
     entry->result = *result;
     entry->state = result->state;
     if (entry->kind == ENTRY_BATCH) {
         history_add(&model->history, result);
+        count_outcome(model, entry, now, worker);
+    }
+    if (worker != NULL) {
+        model->turn_at = now;
     }
     if (entry->record != NULL) {
         entry->record->entry = NULL; /* from now on the history knows */
@@ -117,7 +139,7 @@ void queue_finish(struct model *model, struct entry *entry, const struct history
     model->pending -= counted;
     model->unfinished--;
     if (counted) {
-        measure_pace(model, entry);
+        measure_pace(model, entry, now);
     }
     struct waiter *satisfied = waiters_take_satisfied(model);
     pthread_mutex_unlock(&model->lock);
@@ -153,7 +175,7 @@ void queue_drop(struct model *model, struct entry *entry) {
     if (entry->kind == ENTRY_CLONE) {
         registry_remove(entry->target); /* it will never be ready */
     }
-    queue_finish(model, entry, &row);
+    queue_finish(model, entry, &row, NULL);
 }
 
 struct history_row queue_look(struct entry *entry) {

@@ -34,8 +34,9 @@ struct entry *queue_next(struct model *model);
 bool queue_end_turn(struct model *model);
 
 /* An entry is over: add a batch's row, complete who waits.  Releases the queue's
- * reference. */
-void queue_finish(struct model *model, struct entry *entry, const struct history_row *result);
+ * reference.  `worker` counts a batch that had its turn; NULL for one that had none. */
+void queue_finish(struct model *model, struct entry *entry, const struct history_row *result,
+                  struct worker_statistics *worker);
 
 /* An entry whose turn does not come: finish it as cancelled where it was, else as
  * dropped. */

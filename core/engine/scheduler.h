@@ -28,6 +28,7 @@
 #include <stddef.h>
 
 #include "core/engine/model.h"
+#include "core/engine/statistics.h"
 #include "core/engine/team.h"
 
 #define PREDICTING_IN_A_ROW 8
@@ -47,6 +48,7 @@ struct worker {
     struct scratch scratch[TURN_COUNT]; /* one a kind: a predicting turn runs inside others */
     unsigned predicting_in_a_row;
     enum turn last_long_turn; /* training or answering: they alternate */
+    struct worker_statistics statistics;
 };
 
 /* What a worker does in one turn with a model. */

@@ -108,16 +108,16 @@ static void train_batch(struct worker *worker, struct model *model, struct entry
     if (!diverged) {
         publish(model, spare, row.step, model->examples + entry->example_count);
     }
-    queue_finish(model, entry, &row);
+    queue_finish(model, entry, &row, &worker->statistics);
 }
 
 /* --- other entries ------------------------------------------------------------------ */
 
-static void finish_change(struct model *model, struct entry *entry) {
+static void finish_change(struct worker *worker, struct model *model, struct entry *entry) {
     const struct history_row row = {.step = weights_published(&model->weights)->step,
                                     .time = clock_wall_seconds(),
                                     .state = ENTRY_DONE};
-    queue_finish(model, entry, &row);
+    queue_finish(model, entry, &row, &worker->statistics);
 }
 
 static void serve_predictions(void *worker) {
@@ -161,7 +161,7 @@ static void reset(struct worker *worker, struct model *model, struct entry *entr
     fill_slot(model, model->first, pause);
     fill_slot(model, model->second, pause);
     publish(model, spare, 0, 0);
-    finish_change(model, entry);
+    finish_change(worker, model, entry);
 }
 
 /* The target, which nobody can find yet, becomes what the model is at this place. */
@@ -187,7 +187,7 @@ static void copy_to_target(struct worker *worker, struct model *model, struct en
     target->examples = model->examples;
     target->ready = true;
     pthread_mutex_unlock(&target->lock);
-    finish_change(model, entry);
+    finish_change(worker, model, entry);
 }
 
 /* Returns about how much work it was. */
@@ -205,7 +205,7 @@ static double finish_entry(struct worker *worker, struct model *model, struct en
     }
     case ENTRY_SETTINGS:
         put_in_force(worker, model, entry);
-        finish_change(model, entry);
+        finish_change(worker, model, entry);
         break;
     case ENTRY_RESET:
         reset(worker, model, entry);
@@ -218,9 +218,11 @@ static double finish_entry(struct worker *worker, struct model *model, struct en
 }
 
 void trainer_turn(struct worker *worker, struct model *model) {
+    const double now = clock_monotonic_seconds();
     pthread_mutex_lock(&model->lock);
     const bool taken = model->training;
     model->training = true;
+    model->turn_at = taken ? model->turn_at : now;
     pthread_mutex_unlock(&model->lock);
     if (taken) {
         return; /* the worker that is at it lists the model again when it must */
