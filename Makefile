@@ -6,6 +6,7 @@
 #   PLAIN_PRODUCT=1              plain loops in place of OpenBLAS
 #   ONE_VARIANT=1                elementwise loops for the baseline CPU only
 #   WERROR=1                     warnings are errors (CI)
+#   COMMIT=ID                    what /v1/server shows as the commit that was built
 # CFLAGS, CPPFLAGS and LDFLAGS are yours; V=1 shows the commands.
 
 BUILD ?= build
@@ -29,6 +30,7 @@ TEST_LIBRARIES := $(call pkg-config,--libs,check libcurl jansson zlib)
 # let loops with sqrt and comparisons vectorise.
 INSTRUMENT := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 DEFINES := -I. -D_GNU_SOURCE -DMLPD_VERSION='"$(VERSION)"' $(if $(PLAIN_PRODUCT),-DMLPD_PLAIN_PRODUCT) \
+           $(if $(COMMIT),-DMLPD_COMMIT='"$(COMMIT)"') $(if $(SANITIZE),-DMLPD_SANITIZE='"$(SANITIZE)"') \
            $(if $(ONE_VARIANT),-DMLPD_ONE_VARIANT) $(call pkg-config,--cflags,$(PACKAGES) check libcurl zlib)
 COMPILE := $(CC) $(DEFINES) $(CPPFLAGS) $(CFLAGS) -std=c17 -Wall -Wextra $(if $(WERROR),-Werror) -pthread \
            -ffp-contract=off -fno-math-errno -fno-trapping-math $(INSTRUMENT)

@@ -13,8 +13,18 @@
 #define JSON_DOCUMENT_BYTES_MAX (1024 * 1024)
 
 enum call_state call_begin(struct call *call, const struct request *request) {
+    call->request_id = request->id;
     admission_decide(call, request);
     return call->state;
+}
+
+struct call_operation call_operation(const struct call *call) {
+    const struct handler *handler = call != NULL ? call->handler : NULL;
+    return (struct call_operation){
+        .number = route_operation(handler),
+        .name = handler != NULL ? handler->operation : "none",
+        .is_polled = handler != NULL && handler->is_polled,
+    };
 }
 
 /* --- the body --------------------------------------------------------------------- */

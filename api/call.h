@@ -22,6 +22,8 @@
 #include <stdint.h>
 
 #include "api/access.h"
+#include "api/http_statistics.h"
+#include "api/option_value.h"
 #include "core/base/buffer.h"
 #include "core/engine/completion.h"
 #include "core/engine/engine.h"
@@ -43,6 +45,14 @@ struct api {
     struct engine *engine;
     size_t body_bytes_max; /* --max-body */
     struct connection_limits connections;
+    size_t metrics_models_max; /* --metrics-models */
+    bool open_metrics;         /* --open-metrics: no token is asked for them */
+
+    struct http_statistics *http;       /* the server counts in them */
+    double started_at;                  /* seconds since 1970 */
+    const char *http_library;           /* the version of libmicrohttpd */
+    const struct option_value *options; /* [option_count], all there are */
+    size_t option_count;
 };
 
 struct call;
@@ -57,6 +67,7 @@ struct request {
     const char *(*header_line)(const void *context, const char *name, size_t index);
     const void *header_context;
     struct access access;
+    const char *id; /* X-Request-Id, for problem documents; NULL: none; outlives the call */
 };
 
 #define RESPONSE_HEADERS_MAX 8
@@ -82,6 +93,16 @@ enum call_state { CALL_READING, CALL_WAITING, CALL_ANSWERED };
 
 /* NULL when there is no memory. */
 struct call *call_create(const struct api *api);
+
+/* Which call of the table of routes it is, from call_begin on. */
+struct call_operation {
+    size_t number;    /* for http_statistics_count */
+    const char *name; /* "none" for what matched no call */
+    bool is_polled;   /* by machines, day and night */
+};
+
+/* NULL is allowed: none. */
+struct call_operation call_operation(const struct call *call);
 
 /* The headers are known.  CALL_READING: feed the body, if any, then call_end. */
 enum call_state call_begin(struct call *call, const struct request *request);

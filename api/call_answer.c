@@ -65,7 +65,7 @@ static unsigned retry_after(const struct call *call) {
 static void answer_problem(struct call *call, unsigned status, const struct error *error) {
     buffer_free(&call->response.body);
     call->response.next_piece = NULL; /* of an answer that failed */
-    problem_write(&call->response, status, error);
+    problem_write(&call->response, status, error, call->request_id);
     call_add_header(call, "Content-Type", "application/problem+json");
     if (status == 429 || status == 503) {
         call_add_header(call, "Retry-After", "%u", retry_after(call));

@@ -24,6 +24,7 @@ struct call {
     const struct api *api;
     enum call_state state;
     struct response response;
+    const char *request_id; /* or NULL */
 
     /* From the headers. */
     const struct route *route;

@@ -33,6 +33,9 @@ void evaluations_post(struct call *call);
 /* server_info.c */
 void server_describe(struct call *call);
 
+/* metrics.c */
+void metrics_show(struct call *call);
+
 /* openapi.c */
 void openapi_answer(struct call *call);
 

@@ -70,7 +70,8 @@ const char *problem_title(unsigned status) {
     return "Internal Server Error";
 }
 
-void problem_write(struct response *response, unsigned status, const struct error *error) {
+void problem_write(struct response *response, unsigned status, const struct error *error,
+                   const char *request_id) {
     /* Not in the ledger: an answer that says 'no memory' must not need any. */
     buffer_init(&response->body, NULL, "a problem document");
     struct json_writer json;
@@ -90,6 +91,10 @@ void problem_write(struct response *response, unsigned status, const struct erro
     }
     json_write_key(&json, "error");
     json_write_string(&json, error->message);
+    if (request_id != NULL) {
+        json_write_key(&json, "request_id");
+        json_write_string(&json, request_id);
+    }
     json_write_end_object(&json);
     (void)json_write_finish(&json, NULL); /* without memory the body stays empty */
     (void)buffer_append(&response->body, "\n", 1, NULL);

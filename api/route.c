@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/exposition.h"
 #include "api/handlers.h"
 #include "api/openapi.h"
 
@@ -335,6 +336,29 @@ const struct route routes[] = {
                  .handle = server_describe,
              },
          }},
+    {.segments = {"metrics"},
+     .tag = "server",
+     .handlers =
+         {
+             {
+                 .method = "GET",
+                 .operation = "showMetrics",
+                 .summary = "Figures for Prometheus",
+                 .description = "Prometheus's text format 0.0.4.  With `--open-metrics` no token "
+                                "is asked for.",
+                 .scope = SCOPE_READ,
+                 .body = BODY_NONE,
+                 .answers =
+                     {
+                         {.status = 200,
+                          .schema = "Metrics",
+                          .media_type = EXPOSITION_CONTENT_TYPE,
+                          .when = "Counters, gauges and histograms."},
+                     },
+                 .is_polled = true,
+                 .handle = metrics_show,
+             },
+         }},
     {.segments = {"openapi.json"},
      .tag = "server",
      .handlers =
@@ -374,6 +398,7 @@ const struct route routes[] = {
                      {
                          {.status = 200, .schema = "Live", .when = "It does."},
                      },
+                 .is_polled = true,
                  .handle = health_live,
              },
          }},
@@ -392,6 +417,7 @@ const struct route routes[] = {
                          {.status = 200, .schema = "Ready", .when = "It does."},
                          {.status = 503, .schema = "Ready", .when = "It is draining."},
                      },
+                 .is_polled = true,
                  .handle = health_ready,
              },
          }},
@@ -437,6 +463,27 @@ bool route_hears(const struct handler *handler, enum request_header header) {
         i++;
     }
     return handler->hears[i] == header;
+}
+
+/* Rows of a route that it does not use have numbers too. */
+size_t route_operation_count(void) {
+    return route_count * HANDLERS_MAX;
+}
+
+size_t route_operation(const struct handler *handler) {
+    for (size_t i = 0; i < route_count; i++) {
+        const struct handler *first = routes[i].handlers;
+        if (handler != NULL && handler >= first && handler < first + HANDLERS_MAX) {
+            return i * HANDLERS_MAX + (size_t)(handler - first);
+        }
+    }
+    return route_operation_count();
+}
+
+const char *route_operation_name(size_t operation) {
+    return operation < route_operation_count()
+               ? routes[operation / HANDLERS_MAX].handlers[operation % HANDLERS_MAX].operation
+               : NULL;
 }
 
 void route_allow(const struct route *route, char allow[ALLOW_BYTES]) {

@@ -52,6 +52,7 @@ struct handler {
      * rest: of every call (400, 408, 422, 429, 431, 500, 503, 507), of a scope (401,
      * 403), of {model} and {number} (404), of a body (411, 413, 415). */
     unsigned errors[ERRORS_MAX + 1];
+    bool is_polled; /* by machines, day and night: not in the log */
     void (*handle)(struct call *call);
 
     /* Of a document that is the same for all: its entity tag without quotes (NULL: none
@@ -82,6 +83,11 @@ const struct handler *route_handler(const struct route *route, const char *metho
 
 /* Whether a handler's row names that header. */
 bool route_hears(const struct handler *handler, enum request_header header);
+
+/* Handlers are numbered from 0; the number of them all stands for none. */
+size_t route_operation_count(void);
+size_t route_operation(const struct handler *handler); /* NULL is allowed */
+const char *route_operation_name(size_t operation);    /* NULL: none */
 
 /* "GET, HEAD, OPTIONS, POST": what the route allows. */
 #define ALLOW_BYTES 96

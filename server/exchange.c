@@ -11,6 +11,8 @@
 #include "core/engine/clock.h"
 #include "server/log.h"
 #include "server/reaper.h"
+#include "server/request_id.h"
+#include "server/request_log.h"
 
 #define STOP_POLL_SECONDS 0.005
 #define STOP_WARNING_SECONDS 5.0
@@ -34,6 +36,11 @@ struct exchange {
     uint64_t discarded_bytes; /* of them, after the call had its answer */
     size_t piece_bytes;       /* read of the answer's present piece */
     bool begun, answering, linger;
+    bool answered;           /* the answer was taken to be sent */
+    uint64_t response_bytes; /* of its body */
+    double started_at;       /* monotonic seconds */
+    char method[16];         /* cut */
+    char id[REQUEST_ID_BYTES];
 
     /* Any thread.  Only its release and acquire order what the completion's thread
      * wrote before what the HTTP thread reads after the resume. */
@@ -88,6 +95,7 @@ static void end_wait(struct exchange *exchange, enum state next) {
     if (atomic_compare_exchange_strong_explicit(&exchange->state, &expected, next,
                                                 memory_order_acq_rel, memory_order_relaxed)) {
         all->transport->resume(exchange->connection);
+        atomic_fetch_sub_explicit(&all->api->http->waiting, 1, memory_order_relaxed);
         atomic_fetch_sub(&all->suspended, 1);
     }
 }
@@ -120,6 +128,7 @@ static enum exchange_step begin_wait(struct exchange *exchange) {
         atomic_store_explicit(&exchange->state, ANSWERED, memory_order_relaxed);
         return answer_refusal(exchange, REFUSAL_STOPPING);
     }
+    atomic_fetch_add_explicit(&all->api->http->waiting, 1, memory_order_relaxed);
     exchange->watched.deadline = clock_monotonic_seconds() + call_patience_seconds(exchange->call);
     all->transport->suspend(exchange->connection);
     atomic_fetch_add_explicit(&exchange->references, 1, memory_order_relaxed);
@@ -228,6 +237,7 @@ struct exchange *exchange_create(struct exchanges *all, const char *target) {
     exchange->completion.complete = complete;
     atomic_init(&exchange->state, READING);
     atomic_init(&exchange->references, 1);
+    exchange->started_at = clock_monotonic_seconds();
     memcpy(exchange->target, target, bytes);
     atomic_fetch_add_explicit(&all->living, 1, memory_order_relaxed);
     return exchange;
@@ -235,6 +245,17 @@ struct exchange *exchange_create(struct exchanges *all, const char *target) {
 
 const char *exchange_target(const struct exchange *exchange) {
     return exchange->target;
+}
+
+void exchange_identify(struct exchange *exchange, void *connection, const char *method,
+                       const char *wanted_id) {
+    exchange->connection = connection;
+    memcpy(exchange->method, method, strnlen(method, sizeof exchange->method - 1));
+    request_id_choose(exchange->id, wanted_id);
+}
+
+const char *exchange_id(const struct exchange *exchange) {
+    return exchange->id;
 }
 
 bool exchange_has_begun(const struct exchange *exchange) {
@@ -255,10 +276,9 @@ static bool worth_discarding(const struct exchange *exchange) {
            DISCARD_BYTES_MAX;
 }
 
-enum exchange_step exchange_begin(struct exchange *exchange, void *connection,
-                                  const struct request *request, struct framing framing) {
+enum exchange_step exchange_begin(struct exchange *exchange, const struct request *request,
+                                  struct framing framing) {
     exchange->begun = true;
-    exchange->connection = connection;
     exchange->framing = framing;
     exchange->call = call_create(exchange->all->api);
     if (exchange->call == NULL) {
@@ -333,14 +353,22 @@ enum exchange_step exchange_end(struct exchange *exchange) {
     return EXCHANGE_ANSWER;
 }
 
+/* Of an answer to HEAD only the size is told. */
+static void count_sent(struct exchange *exchange, size_t bytes) {
+    exchange->response_bytes += strcmp(exchange->method, "HEAD") != 0 ? bytes : 0;
+}
+
 const struct response *exchange_response(struct exchange *exchange, enum refusal *refusal) {
     count_answering(exchange);
+    exchange->answered = true;
     *refusal = exchange->refusal;
     if (exchange->refusal != REFUSAL_NONE) {
+        count_sent(exchange, refusal_documents[exchange->refusal].body_bytes);
         return NULL;
     }
     struct response *response = call_response(exchange->call);
     if (response->next_piece == NULL) {
+        count_sent(exchange, response->body.used);
         buffer_move(&exchange->body, &response->body);
     }
     return response;
@@ -363,6 +391,7 @@ ptrdiff_t exchange_read(struct exchange *exchange, char *bytes, size_t size) {
         memcpy(bytes, response->body.data + exchange->piece_bytes, count);
     }
     exchange->piece_bytes += count;
+    count_sent(exchange, count);
     return (ptrdiff_t)count;
 }
 
@@ -379,9 +408,46 @@ void exchange_drop_body(void *exchange) {
     release(exchange);
 }
 
-void exchange_linger(struct exchange *exchange, void *connection) {
-    exchange->connection = connection;
+void exchange_linger(struct exchange *exchange) {
     exchange->linger = true;
+}
+
+static unsigned status_of(const struct exchange *exchange) {
+    if (!exchange->answered) {
+        return 0;
+    }
+    return exchange->refusal != REFUSAL_NONE ? refusal_documents[exchange->refusal].status
+                                             : call_response(exchange->call)->status;
+}
+
+/* While the connection is still there. */
+static void record(const struct exchange *exchange) {
+    struct http_statistics *http = exchange->all->api->http;
+    char client[ADDRESS_TEXT_BYTES] = "";
+    struct request_record record = {
+        .id = exchange->id,
+        .method = exchange->method,
+        .target = exchange->target,
+        .client = client,
+        .operation = call_operation(exchange->call),
+        .status = status_of(exchange),
+        .seconds = clock_monotonic_seconds() - exchange->started_at,
+        .request_bytes = exchange->body_bytes,
+        .response_bytes = exchange->response_bytes,
+    };
+    if (record.status != 0) {
+        http_statistics_count(http, record.operation.number, record.status, record.seconds);
+    } else {
+        atomic_fetch_add_explicit(&http->aborted, 1, memory_order_relaxed);
+    }
+    atomic_fetch_add_explicit(&http->received, record.request_bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&http->sent, record.response_bytes, memory_order_relaxed);
+    if (request_log_wants(&record)) {
+        if (exchange->connection != NULL) {
+            exchange->all->transport->peer(exchange->connection, client);
+        }
+        request_log_write(&record);
+    }
 }
 
 void exchange_finish(struct exchange *exchange) {
@@ -389,6 +455,7 @@ void exchange_finish(struct exchange *exchange) {
         return;
     }
     struct exchanges *all = exchange->all;
+    record(exchange);
     if (exchange->linger) {
         reaper_linger(all->reaper, all->transport->socket(exchange->connection),
                       worth_discarding(exchange));

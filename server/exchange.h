@@ -27,6 +27,7 @@
 #include <stddef.h>
 
 #include "api/call.h"
+#include "server/address.h"
 #include "server/gate.h"
 #include "server/refusal.h"
 
@@ -39,6 +40,8 @@ struct transport {
     void (*suspend)(void *connection);
     void (*resume)(void *connection);
     int (*socket)(void *connection);
+    /* Who is at the other end, as text. */
+    void (*peer)(void *connection, char text[ADDRESS_TEXT_BYTES]);
     /* Called by the reaper about once a second; false lets it sleep until
      * exchanges_watch or until something waits. */
     bool (*sweep)(void *context);
@@ -77,9 +80,16 @@ struct exchange *exchange_create(struct exchanges *all, const char *target);
 
 const char *exchange_target(const struct exchange *exchange);
 
-/* The headers are known; `connection` is valid until exchange_finish. */
-enum exchange_step exchange_begin(struct exchange *exchange, void *connection,
-                                  const struct request *request, struct framing framing);
+/* The headers are known: before exchange_begin or exchange_refuse.  `wanted_id` is what
+ * the client calls its request, or NULL; `connection` is valid until exchange_finish. */
+void exchange_identify(struct exchange *exchange, void *connection, const char *method,
+                       const char *wanted_id);
+
+/* What the answer has as X-Request-Id; "" before exchange_identify. */
+const char *exchange_id(const struct exchange *exchange);
+
+enum exchange_step exchange_begin(struct exchange *exchange, const struct request *request,
+                                  struct framing framing);
 
 /* Refused by the server itself, in place of exchange_begin or in place of the api's
  * answer. */
@@ -114,9 +124,10 @@ void exchange_keep_body(struct exchange *exchange);
 void exchange_drop_body(void *exchange);
 
 /* The connection closes after this request while the client may still send. */
-void exchange_linger(struct exchange *exchange, void *connection);
+void exchange_linger(struct exchange *exchange);
 
-/* The request is over, however it ended.  NULL is allowed. */
+/* The request is over, however it ended: count it and write its line in the log.  NULL
+ * is allowed. */
 void exchange_finish(struct exchange *exchange);
 
 #endif

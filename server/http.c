@@ -34,6 +34,7 @@
 #define STOP_GRACE_SECONDS 2.0
 #define HEAD_BYTES 2048
 #define PIECE_BYTES ((size_t)16 << 10)
+#define REQUEST_ID_HEADER "X-Request-Id"
 
 /* One that speaks HTTP, and its share of libmicrohttpd: a daemon for each socket. */
 struct http_thread {
@@ -46,6 +47,7 @@ _Static_assert(LISTENER_SOCKETS_MAX <= HTTP_LOOP_DAEMONS_MAX, "a loop runs all s
 
 struct http {
     struct exchanges *exchanges;
+    struct http_statistics *statistics; /* of the api */
     const struct guard *guard;
     bool tls;
     struct MHD_Response *refusals[REFUSAL_COUNT]; /* made once: they need no memory later */
@@ -130,6 +132,19 @@ static int socket_of(void *connection) {
     return info != NULL ? info->connect_fd : -1;
 }
 
+static void write_peer(void *connection, char text[ADDRESS_TEXT_BYTES]) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (info == NULL || info->client_addr->sa_family == AF_UNIX) {
+        snprintf(text, ADDRESS_TEXT_BYTES, "unix");
+        return;
+    }
+    struct address address;
+    const union socket_name *name = (const union socket_name *)(const void *)info->client_addr;
+    address_of_socket(name, sizeof *name, &address);
+    address_format(&address, text);
+}
+
 static bool sweep(void *connections) {
     return connections_sweep(connections, clock_monotonic_seconds());
 }
@@ -143,9 +158,11 @@ static void note_connection(void *context, struct MHD_Connection *connection, vo
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         *socket_context = connections_open(&http->connections, socket_of(connection), thread->loop,
                                            clock_monotonic_seconds());
+        atomic_fetch_add_explicit(&http->statistics->connections, 1, memory_order_relaxed);
         exchanges_watch(http->exchanges);
     } else {
         connections_close(&http->connections, *socket_context);
+        atomic_fetch_sub_explicit(&http->statistics->connections, 1, memory_order_relaxed);
     }
 }
 
@@ -273,10 +290,35 @@ static enum MHD_Result add_origin_headers(const struct http *http,
     return result;
 }
 
+/* NULL when there is no memory.  `id` may be empty. */
+static struct MHD_Response *create_refusal(enum refusal refusal, const char *id) {
+    const struct refusal_document *document = &refusal_documents[refusal];
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        document->body_bytes, (void *)document->body, MHD_RESPMEM_PERSISTENT);
+    if (response != NULL &&
+        (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                 "application/problem+json") != MHD_YES ||
+         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES ||
+         (document->retry_after != NULL &&
+          MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, document->retry_after) !=
+              MHD_YES) ||
+         (*id != '\0' && MHD_add_response_header(response, REQUEST_ID_HEADER, id) != MHD_YES))) {
+        MHD_destroy_response(response);
+        response = NULL;
+    }
+    return response;
+}
+
+/* Where there is no memory for one that has the id, the one without. */
 static enum MHD_Result queue_refusal(const struct http *http, struct MHD_Connection *connection,
-                                     enum refusal refusal) {
-    return MHD_queue_response(connection, refusal_documents[refusal].status,
-                              http->refusals[refusal]);
+                                     enum refusal refusal, const char *id) {
+    struct MHD_Response *own = refusal != REFUSAL_MEMORY ? create_refusal(refusal, id) : NULL;
+    const enum MHD_Result result = MHD_queue_response(connection, refusal_documents[refusal].status,
+                                                      own != NULL ? own : http->refusals[refusal]);
+    if (own != NULL) {
+        MHD_destroy_response(own);
+    }
+    return result;
 }
 
 static ssize_t read_pieces(void *context, uint64_t position, char *bytes, size_t size) {
@@ -314,8 +356,8 @@ static struct MHD_Response *create_whole(struct exchange *exchange) {
 }
 
 static enum MHD_Result add_headers(struct MHD_Response *response, const struct response *answer,
-                                   bool close) {
-    enum MHD_Result result = MHD_YES;
+                                   const char *id, bool close) {
+    enum MHD_Result result = MHD_add_response_header(response, REQUEST_ID_HEADER, id);
     for (size_t i = 0; i < answer->header_count && result == MHD_YES; i++) {
         result =
             MHD_add_response_header(response, answer->headers[i].name, answer->headers[i].value);
@@ -331,18 +373,25 @@ static enum MHD_Result queue_answer(const struct http *http, struct MHD_Connecti
     enum refusal refusal;
     const struct response *answer = exchange_response(exchange, &refusal);
     if (answer == NULL) {
-        return queue_refusal(http, connection, refusal);
+        return queue_refusal(http, connection, refusal, exchange_id(exchange));
     }
     struct MHD_Response *response =
         answer->next_piece == NULL ? create_whole(exchange) : create_in_pieces(method, exchange);
     if (response == NULL) {
-        return queue_refusal(http, connection, REFUSAL_MEMORY);
+        exchange_refuse(exchange, REFUSAL_MEMORY);
+        return queue_refusal(http, connection, REFUSAL_MEMORY, "");
     }
-    const enum MHD_Result result =
-        add_headers(response, answer, exchange_closes(exchange)) == MHD_YES &&
-                add_origin_headers(http, connection, method, response) == MHD_YES
-            ? MHD_queue_response(connection, answer->status, response)
-            : queue_refusal(http, connection, REFUSAL_MEMORY);
+    enum MHD_Result result =
+        add_headers(response, answer, exchange_id(exchange), exchange_closes(exchange));
+    if (result == MHD_YES) {
+        result = add_origin_headers(http, connection, method, response);
+    }
+    if (result == MHD_YES) {
+        result = MHD_queue_response(connection, answer->status, response);
+    } else {
+        exchange_refuse(exchange, REFUSAL_MEMORY);
+        result = queue_refusal(http, connection, REFUSAL_MEMORY, "");
+    }
     MHD_destroy_response(response);
     return result;
 }
@@ -353,15 +402,17 @@ static enum MHD_Result answer_early(const struct http *http, struct MHD_Connecti
     if (!connections_enter(connection_of(connection), PHASE_ANSWER)) {
         return MHD_NO;
     }
-    exchange_linger(exchange, connection);
+    exchange_linger(exchange);
     return queue_answer(http, connection, method, exchange);
 }
 
-static size_t print_head(char *head, unsigned status, size_t body_bytes,
+static size_t print_head(char *head, unsigned status, size_t body_bytes, const char *id,
                          const struct response *answer) {
     int used =
-        snprintf(head, HEAD_BYTES, "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Length: %zu\r\n",
-                 status, MHD_get_reason_phrase_for(status), body_bytes);
+        snprintf(head, HEAD_BYTES,
+                 "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Length: %zu\r\n" REQUEST_ID_HEADER
+                 ": %s\r\n",
+                 status, MHD_get_reason_phrase_for(status), body_bytes, id);
     for (size_t i = 0; answer != NULL && i < answer->header_count && used < HEAD_BYTES; i++) {
         used += snprintf(head + used, (size_t)(HEAD_BYTES - used), "%s: %s\r\n",
                          answer->headers[i].name, answer->headers[i].value);
@@ -404,11 +455,11 @@ static enum MHD_Result send_past(struct MHD_Connection *connection, struct excha
         parts[1].iov_base = (char *)refusal_documents[refusal].body;
         parts[1].iov_len = refusal_documents[refusal].body_bytes;
     }
-    parts[0].iov_len = print_head(head, status, parts[1].iov_len, answer);
+    parts[0].iov_len = print_head(head, status, parts[1].iov_len, exchange_id(exchange), answer);
     if (parts[0].iov_len > 0 && connections_enter(connection_of(connection), PHASE_ANSWER)) {
         send_parts(connection, parts, 2);
     }
-    exchange_linger(exchange, connection);
+    exchange_linger(exchange);
     return MHD_NO;
 }
 
@@ -448,6 +499,7 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
                              const char *method, const char *version, struct exchange *exchange) {
     struct framing framing = {.chunked = false};
     const char *target = exchange_target(exchange);
+    exchange_identify(exchange, connection, method, find_header(connection, REQUEST_ID_HEADER));
     if (!connections_enter(connection_of(connection), PHASE_BODY)) {
         return MHD_NO;
     }
@@ -469,9 +521,10 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
         .header = find_header,
         .header_line = find_header_line,
         .header_context = connection,
+        .id = exchange_id(exchange),
         .access = guard_judge(http->guard, &asked, objection),
     };
-    return exchange_begin(exchange, connection, &request, framing) == EXCHANGE_ANSWER
+    return exchange_begin(exchange, &request, framing) == EXCHANGE_ANSWER
                ? answer_early(http, connection, method, exchange)
                : MHD_YES;
 }
@@ -486,7 +539,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     (void)url;
     if (exchange == NULL) { /* there was no memory for it */
         *data_bytes = 0;
-        return queue_refusal(http, connection, REFUSAL_MEMORY);
+        return queue_refusal(http, connection, REFUSAL_MEMORY, "");
     }
     if (!exchange_has_begun(exchange)) {
         return begin(http, connection, method, version, exchange);
@@ -525,17 +578,8 @@ static void finish_request(void *context, struct MHD_Connection *connection, voi
 
 static bool make_refusals(struct http *http) {
     for (size_t i = REFUSAL_NONE + 1; i < REFUSAL_COUNT; i++) {
-        struct MHD_Response *response = MHD_create_response_from_buffer(
-            refusal_documents[i].body_bytes, (void *)refusal_documents[i].body,
-            MHD_RESPMEM_PERSISTENT);
-        http->refusals[i] = response;
-        if (response == NULL ||
-            MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-                                    "application/problem+json") != MHD_YES ||
-            MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES ||
-            (refusal_documents[i].retry_after != NULL &&
-             MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER,
-                                     refusal_documents[i].retry_after) != MHD_YES)) {
+        http->refusals[i] = create_refusal((enum refusal)i, "");
+        if (http->refusals[i] == NULL) {
             return false;
         }
     }
@@ -606,6 +650,7 @@ enum error_code http_create(const struct http_settings *settings, struct http **
     }
     http->guard = settings->guard;
     http->tls = settings->tls;
+    http->statistics = settings->api->http;
     MHD_set_panic_func(panic, NULL);
     struct connections_settings connections = settings->connections;
     connections.encrypted = settings->tls;
@@ -613,6 +658,7 @@ enum error_code http_create(const struct http_settings *settings, struct http **
     http->transport = (struct transport){.suspend = suspend,
                                          .resume = resume,
                                          .socket = socket_of,
+                                         .peer = write_peer,
                                          .sweep = sweep,
                                          .sweep_context = &http->connections};
     http->exchanges = exchanges_create(settings->api, &http->transport);
@@ -673,6 +719,10 @@ void http_destroy(struct http *http) {
     connections_free(&http->connections);
     memory_free(http->threads);
     memory_free(http);
+}
+
+const char *http_library(void) {
+    return MHD_get_version();
 }
 
 size_t http_open_files(size_t connections_max) {

@@ -43,6 +43,9 @@ void http_stop(struct http *http);
 
 void http_destroy(struct http *http);
 
+/* The version of libmicrohttpd that runs: "0.9.75". */
+const char *http_library(void);
+
 /* What a connection limit of N needs of open files, beyond what the process
  * already has. */
 size_t http_open_files(size_t connections_max);

@@ -16,6 +16,7 @@
 #include "api/call.h"
 #include "core/base/checked.h"
 #include "core/base/memory.h"
+#include "core/engine/clock.h"
 #include "core/engine/engine.h"
 #include "core/maths/numerics.h"
 #include "core/maths/product.h"
@@ -30,6 +31,8 @@
 #include "server/options.h"
 #include "server/origins.h"
 #include "server/port_file.h"
+#include "server/request_id.h"
+#include "server/request_log.h"
 #include "server/signals.h"
 #include "server/tls.h"
 #include "server/tokens.h"
@@ -48,7 +51,8 @@ struct process {
     struct guard guard;
     struct http *http;
     struct notifier notifier;
-    struct watchdog *watchdog; /* NULL: none is wanted */
+    struct watchdog *watchdog;          /* NULL: none is wanted */
+    struct option_value *options_shown; /* /v1/server's */
 };
 
 static const char *environment(const char *name) {
@@ -108,6 +112,32 @@ static enum error_code start_engine(struct process *process, struct error *error
     memory_start();
     const enum error_code code = numerics_start(error); /* before any thread computes */
     return code == ERROR_NONE ? engine_create(&settings, &process->api.engine, error) : code;
+}
+
+/* What the api shows of the process. */
+static enum error_code start_showing(struct process *process, struct error *error) {
+    const struct options *options = &process->options;
+    const size_t count = options_values(options, NULL);
+    process->options_shown = memory_allocate_zero(count, sizeof *process->options_shown);
+    process->api.http = http_statistics_create();
+    if (process->options_shown == NULL || process->api.http == NULL) {
+        return error_set(error, ERROR_MEMORY, NULL, "no memory for what /metrics shows");
+    }
+    if (!request_id_start()) {
+        return error_set(error, ERROR_INTERNAL, NULL, "the system has no random numbers");
+    }
+    process->api.options = process->options_shown;
+    process->api.option_count = options_values(options, process->options_shown);
+    process->api.open_metrics = options->open_metrics;
+    process->api.metrics_models_max = options->metrics_models_max;
+    process->api.http_library = http_library();
+    process->api.started_at = clock_wall_seconds();
+    return ERROR_NONE;
+}
+
+static void end_showing(struct process *process) {
+    http_statistics_destroy(process->api.http);
+    memory_free(process->options_shown);
 }
 
 static enum error_code start_http(struct process *process, struct error *error) {
@@ -201,6 +231,10 @@ static enum error_code start(struct process *process, struct error *error) {
     if (code != ERROR_NONE) {
         goto end_guard;
     }
+    code = start_showing(process, error);
+    if (code != ERROR_NONE) {
+        goto end_engine;
+    }
     code = start_http(process, error);
     if (code != ERROR_NONE) {
         goto end_engine;
@@ -220,6 +254,7 @@ end_http:
 end_engine:
     destroy_engine(process);
 end_guard:
+    end_showing(process);
     end_guard(process);
     listener_close(&process->listener);
     return code;
@@ -342,6 +377,7 @@ static int stop(struct process *process) {
     listener_close(&process->listener);
     end_guard(process);
     notifier_close(&process->notifier);
+    end_showing(process);
     if (dropped > 0) {
         log_error("acknowledged batches were dropped", log_count("batches", dropped));
         return EXIT_FAILURE;
@@ -405,6 +441,7 @@ int main(int argc, char **argv) {
     }
     signals_block();
     log_start(process.options.log_format, process.options.log_level);
+    request_log_start(process.options.request_log, process.options.log_format);
     fit_open_files(&process.options);
     if (start(&process, &error) != ERROR_NONE) {
         return command_fail(&error, EXIT_FAILURE);

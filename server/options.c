@@ -21,8 +21,9 @@ enum kind {
     KIND_SECONDS,
     KIND_CHOICE,
     KIND_LIST,
-    KIND_COMMAND,
-    KIND_FLAG
+    KIND_SWITCH,  /* on or off; without a value: on */
+    KIND_COMMAND, /* a deed in place of running, and what it is done to */
+    KIND_FLAG     /* a deed in place of running */
 };
 
 /* A flag takes no value; a command may, and is for the command line alone: its variable
@@ -44,6 +45,7 @@ struct row {
 
 static const char *const formats[] = {"text", "json", NULL};
 static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
+static const char *const request_logs[] = {"auto", "none", "errors", "all", NULL};
 
 #define FIELD(name) offsetof(struct options, name)
 #define KIB ((size_t)1 << 10)
@@ -209,6 +211,27 @@ static const struct row rows[] = {
      .offset = FIELD(log_level),
      .choice = levels,
      .text = "the least that is logged: debug, info, warning or error"},
+    {.name = "log-requests",
+     .value_name = "WHICH",
+     .initial = "auto",
+     .kind = KIND_CHOICE,
+     .offset = FIELD(request_log),
+     .choice = request_logs,
+     .text = "a line a request: none, errors (status 500 and more), all, or auto: all\n"
+             "with --log-format json, else errors; probes only with --log-level debug"},
+    {.name = "open-metrics",
+     .initial = "false",
+     .kind = KIND_SWITCH,
+     .offset = FIELD(open_metrics),
+     .text = "give /metrics to everybody: no token, no look at Host"},
+    {.name = "metrics-models",
+     .value_name = "N",
+     .initial = "100",
+     .kind = KIND_COUNT,
+     .offset = FIELD(metrics_models_max),
+     .minimum = 0,
+     .maximum = 1000,
+     .text = "models that /metrics shows one by one, the first by name"},
     {.name = "drain-timeout",
      .value_name = "SECONDS",
      .initial = "30",
@@ -338,6 +361,7 @@ static enum error_code set_choice(const struct row *row, const char *source, con
     return refuse(source, value, error, "one of %s", allowed);
 }
 _Static_assert(sizeof(enum log_level) == sizeof(unsigned), "set_choice writes an unsigned");
+_Static_assert(sizeof(enum request_log) == sizeof(unsigned), "set_choice writes an unsigned");
 _Static_assert(sizeof(enum log_format) == sizeof(unsigned), "set_choice writes an unsigned");
 
 static enum error_code set_address(const char *source, const char *value, void *field,
@@ -355,6 +379,16 @@ static enum error_code set_path(const char *source, const char *value, void *fie
         return refuse(source, value, error, "the name of a file");
     }
     *(const char **)field = value;
+    return ERROR_NONE;
+}
+
+static enum error_code set_switch(const char *source, const char *value, void *field,
+                                  struct error *error) {
+    const bool on = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
+    if (!on && strcmp(value, "false") != 0 && strcmp(value, "0") != 0) {
+        return refuse(source, value, error, "one of true, false");
+    }
+    *(bool *)field = on;
     return ERROR_NONE;
 }
 
@@ -386,6 +420,8 @@ static enum error_code set_value(const struct row *row, const char *source, cons
         return set_choice(row, source, value, field, error);
     case KIND_LIST:
         return set_list(row, source, value, field, error);
+    case KIND_SWITCH:
+        return set_switch(source, value, field, error);
     case KIND_COMMAND:
     case KIND_FLAG:
         break;
@@ -438,6 +474,8 @@ static enum error_code take_argument(int argc, char **argv, int *at, const char 
     }
     if (name[length] == '=') {
         *value = name + length + 1;
+    } else if (row->kind == KIND_SWITCH) {
+        *value = "true";
     } else if (*at < argc && strncmp(argv[*at], "--", 2) != 0) {
         *value = argv[(*at)++];
     } else {
@@ -540,6 +578,66 @@ enum options_outcome options_parse(int argc, char **argv, const char *(*variable
         }
     }
     return check_together(options, error) == ERROR_NONE ? OPTIONS_RUN : OPTIONS_WRONG;
+}
+
+/* ---- showing ---- */
+
+static void show(const struct row *row, const struct options *options, struct option_value *value) {
+    const void *field = (const char *)options + row->offset;
+    switch (row->kind) {
+    case KIND_COUNT:
+    case KIND_SIZE:
+        value->kind = OPTION_COUNT;
+        value->value.count = *(const size_t *)field;
+        break;
+    case KIND_SECONDS:
+        value->kind = OPTION_SECONDS;
+        value->value.seconds = *(const double *)field;
+        break;
+    case KIND_CHOICE:
+        value->kind = OPTION_TEXT;
+        value->value.text = row->choice[*(const unsigned *)field];
+        break;
+    case KIND_LIST:
+        value->kind = OPTION_TEXT;
+        value->value.text = *(const char *const *)field;
+        break;
+    case KIND_ADDRESS:
+        value->kind = OPTION_TEXT;
+        address_format(field, value->storage);
+        value->value.text = value->storage;
+        break;
+    case KIND_SWITCH:
+        value->kind = OPTION_BOOLEAN;
+        value->value.boolean = *(const bool *)field;
+        break;
+    case KIND_PATH:
+    case KIND_COMMAND:
+    case KIND_FLAG:
+        value->kind = OPTION_BOOLEAN;
+        value->value.boolean = *(const char *const *)field != NULL;
+        break;
+    }
+}
+_Static_assert(OPTION_STORAGE_BYTES >= ADDRESS_TEXT_BYTES, "show writes an address");
+
+size_t options_values(const struct options *options, struct option_value *values) {
+    size_t count = 0;
+    for (size_t i = 0; i < ROWS; i++) {
+        if (!is_setting(&rows[i])) {
+            continue;
+        }
+        if (values != NULL) {
+            struct option_value *value = &values[count];
+            snprintf(value->name, sizeof value->name, "%s", rows[i].name);
+            for (char *at = value->name; *at != '\0'; at++) {
+                *at = *at == '-' ? '_' : *at;
+            }
+            show(&rows[i], options, value);
+        }
+        count++;
+    }
+    return count;
 }
 
 __attribute__((format(printf, 4, 5))) static void append(char *text, size_t size, size_t *used,

@@ -8,11 +8,14 @@
 #ifndef MLPD_SERVER_OPTIONS_H
 #define MLPD_SERVER_OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "api/option_value.h"
 #include "core/base/error.h"
 #include "server/address.h"
 #include "server/log.h"
+#include "server/request_log.h"
 
 struct options {
     struct address listen;
@@ -36,6 +39,9 @@ struct options {
     double drain_timeout_seconds;
     enum log_format log_format;
     enum log_level log_level;
+    enum request_log request_log;
+    size_t metrics_models_max;
+    bool open_metrics;
 };
 
 enum options_outcome {
@@ -51,6 +57,10 @@ enum options_outcome {
  * own. */
 enum options_outcome options_parse(int argc, char **argv, const char *(*variable)(const char *name),
                                    struct options *options, struct error *error);
+
+/* What every option is set to, into `values` (NULL: none are written), which has room
+ * for all; returns how many there are. */
+size_t options_values(const struct options *options, struct option_value *values);
 
 /* The text of --help, into `text` of `size` bytes; returns its length. */
 size_t options_help(char *text, size_t size);

@@ -41,6 +41,10 @@ const char *product_description(void) {
     return "plain loops";
 }
 
+const char *product_core_type(void) {
+    return "any";
+}
+
 #else
 
 #include <cblas.h>
@@ -73,6 +77,10 @@ const char *product_description(void) {
         snprintf(description, sizeof description, "%s %s", version, openblas_get_corename());
     }
     return description;
+}
+
+const char *product_core_type(void) {
+    return openblas_get_corename();
 }
 
 #endif

@@ -22,6 +22,9 @@ enum error_code product_start(struct error *error);
 /* What computes: "OpenBLAS 0.3.21 SkylakeX". */
 const char *product_description(void);
 
+/* The kind of CPU that it computes for: "SkylakeX", "any". */
+const char *product_core_type(void);
+
 /* Touch this thread's BLAS buffers, so that the first batch does not pay. */
 void product_warm_thread(void);
 

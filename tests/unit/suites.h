@@ -27,6 +27,11 @@
     SUITE(error)                                                                                   \
     SUITE(specification)                                                                           \
     SUITE(number)                                                                                  \
+    SUITE(histogram)                                                                               \
+    SUITE(exposition)                                                                              \
+    SUITE(http_statistics)                                                                         \
+    SUITE(request_id)                                                                              \
+    SUITE(request_log)                                                                             \
     SUITE(json_write)                                                                              \
     SUITE(openapi)                                                                                 \
     SUITE(route)                                                                                   \
@@ -61,6 +66,7 @@
     SUITE(engine_queue)                                                                            \
     SUITE(engine_trainer)                                                                          \
     SUITE(engine_predictor)                                                                        \
+    SUITE(engine_statistics)                                                                       \
     SUITE(engine_life)                                                                             \
     SUITE(engine_bits)                                                                             \
     SUITE(engine_failures)

@@ -1,5 +1,6 @@
 /* server/options.h, and server/address.h through --listen */
 #include <check.h>
+#include <ctype.h>
 #include <string.h>
 
 #include "server/machine.h"
@@ -52,6 +53,9 @@ START_TEST(test_nothing_gives_the_defaults) {
     ck_assert(options.drain_timeout_seconds == 30.0);
     ck_assert_int_eq(options.log_format, LOG_FORMAT_TEXT);
     ck_assert_int_eq(options.log_level, LOG_LEVEL_INFO);
+    ck_assert_int_eq(options.request_log, REQUEST_LOG_AUTO);
+    ck_assert(!options.open_metrics);
+    ck_assert_uint_eq(options.metrics_models_max, 100);
 }
 END_TEST
 
@@ -121,6 +125,97 @@ START_TEST(test_tokens_allow_addresses_that_others_can_reach) {
 }
 END_TEST
 
+START_TEST(test_a_switch_is_on_without_a_value) {
+    static const struct {
+        const char *argument;
+        bool on;
+    } rows[] = {
+        {"--open-metrics", true},        {"--open-metrics=true", true}, {"--open-metrics=1", true},
+        {"--open-metrics=false", false}, {"--open-metrics=0", false},   {NULL, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct options options;
+        ck_assert_int_eq(parse_one(rows[i].argument, &options), OPTIONS_RUN);
+        ck_assert(options.open_metrics == rows[i].on);
+    }
+}
+END_TEST
+
+START_TEST(test_a_switch_takes_no_word_behind_it) {
+    struct options options;
+    struct error error;
+    ck_assert_int_eq(parse((const char *const[]){"--open-metrics", "true", NULL}, &options, &error),
+                     OPTIONS_WRONG);
+    EXPECT_TEXT(error.message, "'true' is not an option; mlpd --help lists them");
+}
+END_TEST
+
+START_TEST(test_a_switch_has_a_variable) {
+    struct options options;
+    variable_name = "MLPD_OPEN_METRICS";
+    variable_value = "true";
+    ck_assert_int_eq(parse_one(NULL, &options), OPTIONS_RUN);
+    ck_assert(options.open_metrics);
+    ck_assert_int_eq(parse_one("--open-metrics=false", &options), OPTIONS_RUN);
+    ck_assert(!options.open_metrics);
+}
+END_TEST
+
+static const struct option_value *value_of(const struct option_value *values, size_t count,
+                                           const char *name) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(values[i].name, name) == 0) {
+            return &values[i];
+        }
+    }
+    ck_abort_msg("%s is not shown", name);
+}
+
+/* Every option of --help that has a variable is shown, once. */
+START_TEST(test_every_option_is_shown) {
+    struct options options;
+    struct option_value values[100];
+    char text[16384];
+    ck_assert_int_eq(parse_one(NULL, &options), OPTIONS_RUN);
+    const size_t count = options_values(&options, NULL);
+    ck_assert_uint_le(count, 100);
+    ck_assert_uint_eq(options_values(&options, values), count);
+    (void)options_help(text, sizeof text);
+    size_t variables = 0;
+    for (const char *at = text; (at = strstr(at, "[MLPD_")) != NULL; at++) {
+        char name[OPTION_NAME_BYTES] = "";
+        for (size_t i = 0; at[6 + i] != ';' && i < sizeof name - 1; i++) {
+            name[i] = (char)tolower((unsigned char)at[6 + i]);
+        }
+        (void)value_of(values, count, name);
+        variables++;
+    }
+    ck_assert_uint_eq(variables, count);
+}
+END_TEST
+
+START_TEST(test_options_are_shown_as_they_are_set) {
+    struct options options;
+    struct option_value values[100];
+    struct error error;
+    ck_assert_int_eq(parse((const char *const[]){"--max-body=1M", "--token-file=secret",
+                                                 "--log-format=json", "--open-metrics", NULL},
+                           &options, &error),
+                     OPTIONS_RUN);
+    const size_t count = options_values(&options, values);
+    ck_assert_uint_eq(value_of(values, count, "max_body")->value.count, 1 << 20);
+    EXPECT_SAME(value_of(values, count, "drain_timeout")->value.seconds, 30);
+    EXPECT_TEXT(value_of(values, count, "log_format")->value.text, "json");
+    EXPECT_TEXT(value_of(values, count, "listen")->value.text, "127.0.0.1:8080");
+    ck_assert(value_of(values, count, "open_metrics")->value.boolean);
+    ck_assert_ptr_null(value_of(values, count, "allowed_hosts")->value.text);
+    /* Of a file only that there is one. */
+    ck_assert_int_eq(value_of(values, count, "token_file")->kind, OPTION_BOOLEAN);
+    ck_assert(value_of(values, count, "token_file")->value.boolean);
+    ck_assert(!value_of(values, count, "port_file")->value.boolean);
+}
+END_TEST
+
 START_TEST(test_flags_win_over_the_environment) {
     struct options options;
     variable_name = "MLPD_MAX_QUEUE";
@@ -184,6 +279,9 @@ START_TEST(test_what_is_wrong_is_told) {
         {{"--drain-timeout=0x10"}, "'0x10'"},
         {{"--drain-timeout=1.2.3"}, "'1.2.3'"},
         {{"--drain-timeout=86401"}, "'86401'"},
+        {{"--log-requests=some"}, "'some' is not one of auto, none, errors, all"},
+        {{"--open-metrics=maybe"}, "--open-metrics: 'maybe' is not one of true, false"},
+        {{"--metrics-models=1001"}, "'1001' is not a whole number from 0 to 1000"},
         {{"--log-level=loud"}, "'loud' is not one of debug, info, warning, error"},
         {{"--port-file="}, "--port-file: '' is not the name of a file"},
         {{"--listen=0.0.0.0:80"}, "--listen: '0.0.0.0:80' can be reached from other machines"},
@@ -251,6 +349,11 @@ Suite *suite_options(void) {
     tcase_add_test(tests, test_a_value_may_be_the_next_argument);
     tcase_add_test(tests, test_addresses);
     tcase_add_test(tests, test_tokens_allow_addresses_that_others_can_reach);
+    tcase_add_test(tests, test_a_switch_is_on_without_a_value);
+    tcase_add_test(tests, test_a_switch_takes_no_word_behind_it);
+    tcase_add_test(tests, test_a_switch_has_a_variable);
+    tcase_add_test(tests, test_every_option_is_shown);
+    tcase_add_test(tests, test_options_are_shown_as_they_are_set);
     tcase_add_test(tests, test_flags_win_over_the_environment);
     tcase_add_test(tests, test_an_empty_variable_is_not_set);
     tcase_add_test(tests, test_a_wrong_variable_is_named);
