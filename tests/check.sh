@@ -22,6 +22,8 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${BUILD:-build}
 tests/dependencies.sh check || exit 1
+PROMTOOL=$(tests/promtool.sh "$build") || exit 1
+export PROMTOOL
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
