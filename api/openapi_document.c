@@ -161,6 +161,7 @@ static const struct {
     {"Location", "'type': 'string', 'format': 'uri-reference'", "Where it is from now on."},
     {"Preference-Applied", SCHEMA_TEXT, "What of Prefer was heeded."},
     {"Retry-After", "'type': 'integer', " SCHEMA_RANGE(1, 60), "Seconds after which to try again."},
+    {"X-Request-Id", SCHEMA_TEXT, "The id of the request, as it stands in the log."},
     {"WWW-Authenticate", SCHEMA_TEXT, "Which token is wanted (RFC 6750)."},
 };
 
@@ -177,13 +178,13 @@ static void write_response_headers(struct json_writer *json) {
     json_write_end_object(json);
 }
 
-/* References to the headers of an answer, which blanks separate. */
+/* References to the headers of an answer, which blanks separate, and to the one that all
+ * have. */
 static void write_header_references(struct json_writer *json, const char *names) {
-    if (names == NULL) {
-        return;
-    }
     begin(json, "headers");
-    while (*names != '\0') {
+    json_write_key(json, "X-Request-Id");
+    write_reference(json, "headers", "X-Request-Id");
+    while (names != NULL && *names != '\0') {
         char name[48];
         const size_t length = strcspn(names, " ");
         snprintf(name, sizeof name, "%.*s", (int)length, names);
@@ -265,6 +266,7 @@ static void write_parameters(struct json_writer *json, const struct handler *han
     for (const enum request_header *at = handler->hears; *at != HEADER_NONE; at++) {
         write_reference(json, "parameters", request_header_descriptions[*at].name);
     }
+    write_reference(json, "parameters", request_header_descriptions[HEADER_REQUEST_ID].name);
     json_write_end_array(json);
 }
 

@@ -40,4 +40,11 @@ const struct request_header_description request_header_descriptions[HEADER_COUNT
             .example = "41",
             .documentation = "Resume a stream of events behind this batch.",
         },
+    [HEADER_REQUEST_ID] =
+        {
+            .name = "X-Request-Id",
+            .example = "8e03978e-40d5-43e8-bc93-6894a57f9324",
+            .documentation = "What the answer and the log call the request: 1 to 128 letters, "
+                             "digits and `-._~:@+=,/`.  Any other is replaced.",
+        },
 };

@@ -2,7 +2,7 @@
  *
  * For the OpenAPI document: a handler's row in the table of routes names what it hears;
  * who reads a header does so by its name.  Content-Type, Content-Encoding,
- * Authorization and X-Request-Id follow from a call's body, scope and being a call.
+ * Authorization follow from a call's body and scope; X-Request-Id every call hears.
  * Constants: any thread. */
 #ifndef MLPD_API_REQUEST_HEADER_H
 #define MLPD_API_REQUEST_HEADER_H
@@ -14,6 +14,7 @@ enum request_header {
     HEADER_IF_MATCH,
     HEADER_IF_NONE_MATCH,
     HEADER_LAST_EVENT_ID,
+    HEADER_REQUEST_ID,
     HEADER_COUNT
 };
 

@@ -278,19 +278,50 @@ static const struct schema_field limits_fields[] = {
     {0},
 };
 
+static const struct schema_field build_fields[] = {
+    {"compiler", SCHEMA_TEXT, NULL, ALWAYS},
+    {"sanitizers", "'type': ['string', 'null']", "null: none.", ALWAYS},
+    {"commit", "'type': ['string', 'null']", "null: the build was not told.", ALWAYS},
+    {0},
+};
+
+static const struct schema_field libraries_fields[] = {
+    {"libmicrohttpd", SCHEMA_TEXT, NULL, ALWAYS},
+    {"jansson", SCHEMA_TEXT, NULL, ALWAYS},
+    {"nettle", SCHEMA_TEXT, NULL, ALWAYS},
+    {"xxhash", SCHEMA_TEXT, NULL, ALWAYS},
+    {0},
+};
+
+static const struct schema_field http_fields[] = {
+    {"connections", SCHEMA_COUNT, "Open at present.", ALWAYS},
+    {"waiting", SCHEMA_COUNT, "Requests that wait for something.", ALWAYS},
+    {0},
+};
+
 static const struct schema_field server_fields[] = {
     {"name", SCHEMA_CONST("mlpd"), NULL, ALWAYS},
     {"version", SCHEMA_TEXT, NULL, ALWAYS},
+    {"build", SCHEMA_REF("Build"), NULL, ALWAYS},
+    {"libraries", SCHEMA_REF("Libraries"), NULL, ALWAYS},
     {"arithmetic", SCHEMA_TEXT, "The BLAS and its core type.", ALWAYS},
+    {"core_type", SCHEMA_TEXT, "The kind of CPU that it computes for.", ALWAYS},
     {"numerics_fingerprint", SCHEMA_TEXT, "Equal ones compute equal bits.", ALWAYS},
     {"store", SCHEMA_CONST("memory"), NULL, ALWAYS},
+    {"started_at", SCHEMA_TIME, NULL, ALWAYS},
     {"uptime_seconds", SCHEMA_NUMBER, NULL, ALWAYS},
     {"workers", SCHEMA_COUNT, NULL, ALWAYS},
+    {"workers_busy", SCHEMA_COUNT, "Those of them that are at work.", ALWAYS},
     {"models", SCHEMA_COUNT, NULL, ALWAYS},
     {"queue_depth", SCHEMA_COUNT, "Batches that wait, of all models.", ALWAYS},
     {"memory_bytes", SCHEMA_COUNT, "Reserved at present.", ALWAYS},
     {"tiles_helped", SCHEMA_COUNT, "Parts of batches done by a second worker.", ALWAYS},
+    {"http", SCHEMA_REF("Http"), NULL, ALWAYS},
     {"limits", SCHEMA_REF("Limits"), NULL, ALWAYS},
+    {"options",
+     "'type': 'object', 'additionalProperties': {'type': ['number', 'string', 'boolean', 'null']}",
+     "Every option and what it is set to; of a file only whether it was given.", ALWAYS},
+    {"operations", SCHEMA_LIST(SCHEMA_TEXT), "The calls of this document.", ALWAYS},
     {0},
 };
 
@@ -314,6 +345,7 @@ static const struct schema_field problem_fields[] = {
     {"pointer", "'type': 'string', 'format': 'json-pointer'",
      "The field that is at fault, where it is one.", SOMETIMES},
     {"error", SCHEMA_TEXT, "The same as `detail`.", ALWAYS},
+    {"request_id", SCHEMA_TEXT, "The same as X-Request-Id.", SOMETIMES},
     {0},
 };
 
@@ -367,7 +399,11 @@ const struct schema
              .fields = regression_evaluation_fields},
             {"ClassMetrics", "The metrics of one class.", .fields = class_metrics_fields},
             {"Server", "This process.", .fields = server_fields},
+            {"Build", "How the program was built.", .fields = build_fields},
+            {"Libraries", "The versions of the libraries that run.", .fields = libraries_fields},
+            {"Http", "What the server is at.", .fields = http_fields},
             {"Limits", "What is allowed.", .fields = limits_fields},
+            {"Metrics", "Prometheus's text format 0.0.4.", .keywords = SCHEMA_TEXT},
             {"Live", "The process answers.", .fields = live_fields},
             {"Ready", "Whether it takes work.", .fields = ready_fields},
             {"Document", "An OpenAPI 3.1 document.",
