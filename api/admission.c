@@ -185,7 +185,7 @@ static bool begin_intake(struct call *call, const struct request *request) {
     const char *type = request->header(request->header_context, "Content-Type");
     const struct intake_format *format = media_type_intake(type);
     if (format == NULL) {
-        answer_media_type(call, type, "application/json, application/vnd.safetensors");
+        answer_media_type(call, type, "application/json, text/csv, application/vnd.safetensors");
         return false;
     }
     static const enum intake_purpose purposes[] = {[BODY_BATCH] = INTAKE_BATCH,

@@ -27,7 +27,6 @@ static const char *state_name(enum entry_state state) {
 }
 
 static void write_batch(struct json_writer *json, const struct history_row *row) {
-    json_write_begin_object(json);
     json_write_key(json, "batch");
     json_write_unsigned(json, row->batch);
     json_write_key(json, "state");
@@ -40,12 +39,13 @@ static void write_batch(struct json_writer *json, const struct history_row *row)
         json_write_key(json, "accuracy");
         json_write_double(json, row->accuracy);
     }
-    json_write_end_object(json);
 }
 
 static void answer_batch(struct call *call, unsigned status, const struct history_row *row) {
     struct json_writer json = call_json(call);
+    json_write_begin_object(&json);
     write_batch(&json, row);
+    json_write_end_object(&json);
     call_answer_json(call, status, &json);
 }
 
@@ -120,7 +120,6 @@ static void write_figures(struct json_writer *json, const struct posted *posted)
 }
 
 static void write_several(struct json_writer *json, const struct posted *posted) {
-    json_write_begin_object(json);
     json_write_key(json, "first");
     json_write_unsigned(json, posted->first);
     json_write_key(json, "last");
@@ -130,17 +129,14 @@ static void write_several(struct json_writer *json, const struct posted *posted)
     if (posted->tally.waiting == 0 && posted->tally.forgotten == 0) {
         write_figures(json, posted);
     }
-    json_write_end_object(json);
 }
 
 /* All that is known of a batch that the history has forgotten. */
 static void write_forgotten(struct json_writer *json, uint64_t batch) {
-    json_write_begin_object(json);
     json_write_key(json, "batch");
     json_write_unsigned(json, batch);
     json_write_key(json, "state");
     json_write_string(json, "finished");
-    json_write_end_object(json);
 }
 
 static void answer_posted(struct call *call) {
@@ -155,6 +151,7 @@ static void answer_posted(struct call *call) {
     }
     const bool over = posted.forgotten || entry_state_is_final(last->state);
     struct json_writer json = call_json(call);
+    json_write_begin_object(&json);
     if (call->is_cut) {
         write_several(&json, &posted);
     } else if (posted.forgotten) {
@@ -162,6 +159,8 @@ static void answer_posted(struct call *call) {
     } else {
         write_batch(&json, last);
     }
+    call_write_table(call, &json);
+    json_write_end_object(&json);
     call_apply_preference(call);
     call_answer_json(call, call->prefers_wait && over && posted.tally.waiting == 0 ? 200 : 202,
                      &json);

@@ -52,6 +52,16 @@ void call_answer_json(struct call *call, unsigned status, struct json_writer *wr
     call->state = CALL_ANSWERED;
 }
 
+void call_write_table(const struct call *call, struct json_writer *json) {
+    const struct intake_table *table = &call->intake->table;
+    if (table->rows > 0) {
+        json_write_key(json, "rows");
+        json_write_unsigned(json, table->rows);
+        json_write_key(json, "columns");
+        json_write_unsigned(json, table->columns);
+    }
+}
+
 void call_answer_empty(struct call *call, unsigned status) {
     call->response.status = status;
     call->state = CALL_ANSWERED;

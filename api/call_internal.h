@@ -77,6 +77,9 @@ void call_answer_json(struct call *call, unsigned status, struct json_writer *wr
  * the engine's ledger. */
 struct json_writer call_json(struct call *call);
 
+/* Into an answer's open object: "rows" and "columns" of a body that was a table. */
+void call_write_table(const struct call *call, struct json_writer *json);
+
 /* Answer with no body. */
 void call_answer_empty(struct call *call, unsigned status);
 

@@ -114,6 +114,7 @@ static void answer_evaluation(struct call *call, bool expired) {
     write_number(json, "loss", evaluation->loss);
     json_write_key(json, "examples");
     json_write_unsigned(json, evaluation->examples);
+    call_write_table(call, json);
     if (evaluation->classes > 0) {
         write_classification(json, evaluation);
     } else {

@@ -314,6 +314,24 @@ static void list_classes(const struct specification *specification, char *text, 
     }
 }
 
+/* The index of a class, or -1.  Names are C strings: one with a zero byte inside is
+ * none of them. */
+static ptrdiff_t find_class(const struct specification *specification, const char *name,
+                            size_t length) {
+    char copy[CLASS_NAME_BYTES_MAX + 1];
+    if (specification->class_count == 0 || length > CLASS_NAME_BYTES_MAX ||
+        memchr(name, 0, length) != NULL) {
+        return -1;
+    }
+    memcpy(copy, name, length);
+    copy[length] = 0;
+    return specification_find_class(specification, copy);
+}
+
+bool intake_has_class(const struct intake *intake, const char *name, size_t length) {
+    return find_class(intake->request.specification, name, length) >= 0;
+}
+
 enum error_code intake_add_label_name(struct intake *intake, const char *name, size_t length,
                                       struct error *error) {
     const struct specification *specification = intake->request.specification;
@@ -326,14 +344,7 @@ enum error_code intake_add_label_name(struct intake *intake, const char *name, s
             "names (field 'classes'); labels are whole numbers, 0 to %zu",
             shown, name, row, specification_classes(specification) - 1);
     }
-    /* Class names are C strings: one with a zero byte inside is none of them. */
-    char copy[CLASS_NAME_BYTES_MAX + 1];
-    ptrdiff_t label = -1;
-    if (length <= CLASS_NAME_BYTES_MAX && memchr(name, 0, length) == NULL) {
-        memcpy(copy, name, length);
-        copy[length] = 0;
-        label = specification_find_class(specification, copy);
-    }
+    const ptrdiff_t label = find_class(specification, name, length);
     if (label < 0) {
         char names[256];
         list_classes(specification, names, sizeof names);

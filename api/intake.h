@@ -34,7 +34,7 @@ struct intake_options {
     bool confusion_matrix; /* asked for, whatever the number of classes */
 };
 
-/* How the numbers of a binary body become inputs: x·scale + offset, in double. */
+/* How the numbers of a body become inputs: x·scale + offset, in double. */
 struct intake_scaling {
     double scale, offset;
     bool given; /* in the query; a body's own metadata is heard only otherwise */
@@ -48,12 +48,18 @@ struct intake_request {
     size_t body_bytes; /* Content-Length of a body that is not compressed; 0: unknown */
 };
 
+/* What was found in a body that is a table, for its client to see whether it was
+ * understood; 0 rows: it was none. */
+struct intake_table {
+    size_t rows, columns; /* without the header */
+};
+
 /* ---- For who has a body ---- */
 
 struct intake;
 struct intake_format;
 
-extern const struct intake_format intake_json, intake_safetensors;
+extern const struct intake_format intake_json, intake_safetensors, intake_csv;
 
 /* An intake for a body of that format; NULL when there is no memory. */
 struct intake *intake_create(const struct intake_format *format,
@@ -99,6 +105,7 @@ struct intake {
     const struct intake_format *format;
     struct examples examples;
     struct intake_options options;
+    struct intake_table table;
     struct {
         bool given;
         size_t rows_checked;
@@ -128,6 +135,19 @@ enum error_code intake_begin_tensor(struct intake *intake, enum intake_tensor te
  * and probabilities in their ranges. */
 enum error_code intake_check_rows(struct intake *intake, enum intake_tensor tensor,
                                   struct error *error);
+
+/* A number of the text as it is trained with: float32, inputs scaled.  Beyond float32
+ * it is infinite, which is refused with its row. */
+static inline float intake_number(const struct intake *intake, enum intake_tensor tensor,
+                                  double value) {
+    const struct intake_scaling *scaling = &intake->request.scaling;
+    return scaling->given && tensor == INTAKE_INPUTS
+               ? (float)(value * scaling->scale + scaling->offset)
+               : (float)value;
+}
+
+/* Whether the model has a class of that name (not terminated). */
+bool intake_has_class(const struct intake *intake, const char *name, size_t length);
 
 /* A label given as a number, checked against the classes and appended. */
 enum error_code intake_add_label(struct intake *intake, double value, struct error *error);

@@ -247,7 +247,7 @@ static enum error_code take_key(struct intake *intake, struct error *error) {
 
 static enum error_code append_number(struct intake *intake, double value, struct error *error) {
     const enum intake_tensor tensor = parser_of(intake)->field->tensor;
-    const float number = (float)value; /* beyond float32: infinite, which is refused */
+    const float number = intake_number(intake, tensor, value);
     return buffer_append(intake_tensor_buffer(intake, tensor), &number, sizeof number, error);
 }
 
@@ -571,14 +571,15 @@ static inline const char *skip_blanks(const char *at, const char *end) {
  * reserved when it was opened. */
 static const char *take_row_numbers(struct intake *intake, const char *at, const char *end) {
     struct json_parser *parser = parser_of(intake);
-    struct buffer *buffer = intake_tensor_buffer(intake, parser->field->tensor);
+    const enum intake_tensor tensor = parser->field->tensor;
+    struct buffer *buffer = intake_tensor_buffer(intake, tensor);
     float *numbers = (float *)(void *)(buffer->data + buffer->used);
-    const size_t room = intake_tensor_width(intake, parser->field->tensor) - parser->column;
+    const size_t room = intake_tensor_width(intake, tensor) - parser->column;
     size_t count = 0;
     const char *next;
     double value;
     while (count < room && number_scan(at, end, &next, &value) == NUMBER_WHOLE) {
-        numbers[count++] = (float)value; /* beyond float32: infinite, refused with its row */
+        numbers[count++] = intake_number(intake, tensor, value);
         parser->place = AFTER_NUMBER;
         at = skip_blanks(next, end);
         if (at == end || *at != ',') {

@@ -4,7 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
-const struct intake_format *const media_type_formats[] = {&intake_json, &intake_safetensors};
+const struct intake_format *const media_type_formats[] = {&intake_json, &intake_csv,
+                                                          &intake_safetensors};
 const size_t media_type_format_count = sizeof media_type_formats / sizeof *media_type_formats;
 
 /* The length of "type/subtype" before parameters and blanks. */

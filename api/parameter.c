@@ -51,8 +51,9 @@ const struct parameter_description parameter_descriptions[PARAMETER_COUNT] = {
             .minimum = -DBL_MAX,
             .maximum = DBL_MAX,
             .fallback = 1,
-            .documentation = "Each input x is taken as x·scale + offset.  A binary body may say so "
-                             "in its metadata; the query goes first.",
+            .documentation = "Each input x is taken as x·scale + offset, in whatever form the body "
+                             "comes.  A safetensors body may say so in its metadata; the query "
+                             "goes first.",
         },
     [PARAMETER_OFFSET] =
         {

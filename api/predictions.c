@@ -190,6 +190,7 @@ static void answer_predictions(struct call *call, bool expired) {
     json_write_string(&call->stream, call->model->name);
     json_write_key(&call->stream, "step");
     json_write_unsigned(&call->stream, call->query->step);
+    call_write_table(call, &call->stream);
     json_write_key(&call->stream, is_regression(&call->model->network) ? "outputs" : "predictions");
     json_write_begin_array(&call->stream);
     write_piece(call);

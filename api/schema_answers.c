@@ -93,6 +93,12 @@ static const struct schema_field waiting_fields[] = {
     {0},
 };
 
+/* To a body that is a table. */
+#define TABLE                                                                                      \
+    {"rows", SCHEMA_COUNT, "Of a CSV body: rows of numbers that were found.", SOMETIMES}, {        \
+        "columns", SCHEMA_COUNT, "Of a CSV body.", SOMETIMES                                       \
+    }
+
 /* --- batches ------------------------------------------------------------------------ */
 
 #define FINISHED_STATE "'type': 'string', 'enum': ['trained', 'diverged', 'cancelled']"
@@ -100,6 +106,7 @@ static const struct schema_field waiting_fields[] = {
 static const struct schema_field waiting_batch_fields[] = {
     {"batch", SCHEMA_COUNT, "Its number, never given again.", ALWAYS},
     {"state", SCHEMA_CONST("queued"), NULL, ALWAYS},
+    TABLE,
     {0},
 };
 
@@ -110,12 +117,14 @@ static const struct schema_field finished_batch_fields[] = {
     {"step", SCHEMA_COUNT, "The model's after it.", ALWAYS},
     {"loss", SCHEMA_FIGURE, NULL, ALWAYS},
     {"accuracy", SCHEMA_FIGURE, "null for regression.", ALWAYS},
+    TABLE,
     {0},
 };
 
 static const struct schema_field forgotten_batch_fields[] = {
     {"batch", SCHEMA_COUNT, "Its number, never given again.", ALWAYS},
     {"state", SCHEMA_CONST("finished"), NULL, ALWAYS},
+    TABLE,
     {0},
 };
 
@@ -123,6 +132,7 @@ static const struct schema_field forgotten_batches_fields[] = {
     {"first", SCHEMA_COUNT, "The number of the first batch.", ALWAYS},
     {"last", SCHEMA_COUNT, "The number of the last batch.", ALWAYS},
     {"state", SCHEMA_CONST("finished"), NULL, ALWAYS},
+    TABLE,
     {0},
 };
 
@@ -130,6 +140,7 @@ static const struct schema_field waiting_batches_fields[] = {
     {"first", SCHEMA_COUNT, "The number of the first batch.", ALWAYS},
     {"last", SCHEMA_COUNT, "The number of the last batch.", ALWAYS},
     {"state", SCHEMA_CONST("queued"), NULL, ALWAYS},
+    TABLE,
     {0},
 };
 
@@ -143,6 +154,7 @@ static const struct schema_field finished_batches_fields[] = {
     {"trained", SCHEMA_COUNT, NULL, ALWAYS},
     {"diverged", SCHEMA_COUNT, NULL, ALWAYS},
     {"cancelled", SCHEMA_COUNT, NULL, ALWAYS},
+    TABLE,
     {0},
 };
 
@@ -213,12 +225,14 @@ static const struct schema_field classification_answer_fields[] = {
      SCHEMA_LIST("'oneOf': [{" SCHEMA_REF("ClassPrediction") "}, {" SCHEMA_REF(
          "TopPrediction") "}, {" SCHEMA_REF("MultiLabelPrediction") "}]"),
      "One a row.", ALWAYS},
+    TABLE,
     {0},
 };
 
 static const struct schema_field regression_answer_fields[] = {
     MODEL_AND_STEP,
     {"outputs", SCHEMA_LIST(SCHEMA_LIST(SCHEMA_NUMBER)), "One row a row.", ALWAYS},
+    TABLE,
     {0},
 };
 
@@ -244,6 +258,7 @@ static const struct schema_field classification_evaluation_fields[] = {
      "Row: true class, column: predicted class.  With more than " JSON_OF(
          CONFUSION_CLASSES_DEFAULT) " classes only where asked for.",
      SOMETIMES},
+    TABLE,
     {0},
 };
 
@@ -252,6 +267,7 @@ static const struct schema_field regression_evaluation_fields[] = {
     {"mae", SCHEMA_FIGURE, NULL, ALWAYS},
     {"rmse", SCHEMA_FIGURE, NULL, ALWAYS},
     {"r2", SCHEMA_FIGURE, NULL, ALWAYS},
+    TABLE,
     {0},
 };
 

@@ -62,6 +62,7 @@ static void require_sense(const struct intake *intake, enum error_code code,
     const struct specification *model = intake->request.specification;
     const struct examples *examples = &intake->examples;
     require(examples->rows > 0);
+    require(intake->table.rows == 0 || intake->table.rows == examples->rows);
     require(examples->inputs.used == examples->rows * model->inputs * sizeof(float));
     require(examples->labels.used % (examples->rows * sizeof(int32_t)) == 0);
     const int32_t *labels = (const int32_t *)(const void *)examples->labels.data;

@@ -17,6 +17,7 @@ Suite *normalization_suite(void);
 Suite *loss_suite(void);
 Suite *health_suite(void);
 Suite *bad_input_suite(void);
+Suite *csv_suite(void);
 Suite *process_suite(void);
 Suite *concurrency_suite(void);
 Suite *access_suite(void);

@@ -37,6 +37,7 @@
     SUITE(route)                                                                                   \
     SUITE(intake)                                                                                  \
     SUITE(json_intake)                                                                             \
+    SUITE(csv_intake)                                                                              \
     SUITE(safetensors_intake)                                                                      \
     SUITE(gradient)                                                                                \
     SUITE(training)                                                                                \
