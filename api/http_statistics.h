@@ -24,6 +24,7 @@ struct operation_statistics {
 struct http_statistics {
     /* Of the server, changed by it. */
     atomic_size_t connections;     /* open */
+    atomic_uint_fast64_t refused;  /* connections closed at once: too many were open */
     atomic_size_t waiting;         /* requests that wait for something */
     atomic_uint_fast64_t aborted;  /* requests that ended without an answer */
     atomic_uint_fast64_t received; /* bytes of bodies */

@@ -91,7 +91,8 @@ static void write_durations_of(struct exposition *text, const struct http_statis
     }
 }
 
-static void write_http(struct exposition *text, const struct http_statistics *http) {
+static void write_http(struct exposition *text, const struct api *api) {
+    const struct http_statistics *http = api->http;
     exposition_family(text, "mlpd_http_requests_total", "counter",
                       "Answered requests; operation none is what matched no call.");
     for (size_t i = 0; i < http->operation_count; i++) {
@@ -110,6 +111,10 @@ static void write_http(struct exposition *text, const struct http_statistics *ht
                 "Bytes of the bodies of answers.", look(&http->sent));
     write_count(text, "mlpd_http_connections", "gauge", "Open connections.",
                 atomic_load_explicit(&http->connections, memory_order_relaxed));
+    write_count(text, "mlpd_http_connections_limit", "gauge",
+                "Connections that may be open: --max-connections.", api->connections.connections);
+    write_count(text, "mlpd_http_connections_refused_total", "counter",
+                "Connections closed at once because too many were open.", look(&http->refused));
     write_count(text, "mlpd_http_waiting", "gauge",
                 "Requests that wait for training, a prediction or news.",
                 atomic_load_explicit(&http->waiting, memory_order_relaxed));
@@ -250,7 +255,7 @@ void metrics_show(struct call *call) {
     exposition_start(&text, &call->response.body);
     write_build(&text);
     write_process(&text, api);
-    write_http(&text, api->http);
+    write_http(&text, api);
     write_engine(&text, api->engine);
     if (write_models(&text, api, &error) != ERROR_NONE ||
         exposition_finish(&text, &error) != ERROR_NONE) {

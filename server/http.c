@@ -170,7 +170,11 @@ static enum MHD_Result accept_connection(void *context, const struct sockaddr *a
                                          socklen_t address_bytes) {
     struct http *http = context;
     (void)address_bytes;
-    return connections_accept(&http->connections, address) ? MHD_YES : MHD_NO;
+    if (!connections_accept(&http->connections, address)) {
+        atomic_fetch_add_explicit(&http->statistics->refused, 1, memory_order_relaxed);
+        return MHD_NO;
+    }
+    return MHD_YES;
 }
 
 /* ---- headers ---- */

@@ -187,6 +187,25 @@ START_TEST(test_open_connections_are_counted) {
 }
 END_TEST
 
+#define CROWD 100 /* of which one is admitted, and some are told that they are too many */
+
+START_TEST(test_connections_beyond_all_limits_are_counted) {
+    int connections[CROWD];
+    daemon_start("--max-connections", "1", NULL);
+    want_sample(scrape(), "mlpd_http_connections_limit", 1);
+    want_sample(scrape(), "mlpd_http_connections_refused_total", 0);
+    for (size_t i = 0; i < CROWD; i++) {
+        connections[i] = raw_connect();
+    }
+    for (size_t i = 0; i < CROWD; i++) {
+        close(connections[i]);
+    }
+    want_json(await_json("/health/live", "/live", "true"), "/live", "true");
+    ck_assert(sample_of(scrape(), "mlpd_http_connections_refused_total") > 0);
+    daemon_stop();
+}
+END_TEST
+
 START_TEST(test_bytes_of_bodies_are_counted) {
     create_pair("m");
     const struct scrape *before = scrape();
@@ -478,6 +497,7 @@ Suite *metrics_suite(void) {
     tcase_add_test(shared, test_metrics_that_are_not_open_look_at_the_host);
     TCase *lone = lone_case(suite, "daemons of their own");
     tcase_add_test(lone, test_requests_are_counted_by_operation_and_code);
+    tcase_add_test(lone, test_connections_beyond_all_limits_are_counted);
     tcase_add_test(lone, test_training_is_counted);
     tcase_add_test(lone, test_a_queue_is_seen_and_what_is_taken_back);
     tcase_add_test(lone, test_durations_are_of_the_same_requests);
