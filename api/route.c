@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/exposition.h"
 #include "api/handlers.h"
 #include "api/openapi.h"
 
@@ -352,7 +351,7 @@ const struct route routes[] = {
                      {
                          {.status = 200,
                           .schema = "Metrics",
-                          .media_type = EXPOSITION_CONTENT_TYPE,
+                          .media_type = "text/plain",
                           .when = "Counters, gauges and histograms."},
                      },
                  .is_polled = true,

@@ -191,12 +191,14 @@ END_TEST
 
 START_TEST(test_connections_beyond_all_limits_are_counted) {
     int connections[CROWD];
+    char answer[16];
     daemon_start("--max-connections", "1", NULL);
     want_sample(scrape(), "mlpd_http_connections_limit", 1);
     want_sample(scrape(), "mlpd_http_connections_refused_total", 0);
     for (size_t i = 0; i < CROWD; i++) {
         connections[i] = raw_connect();
     }
+    ck_assert_int_eq(raw_read(connections[CROWD - 1], answer, sizeof answer), 0); /* closed */
     for (size_t i = 0; i < CROWD; i++) {
         close(connections[i]);
     }
