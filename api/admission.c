@@ -154,13 +154,22 @@ static bool check_length(struct call *call, const struct request *request) {
                             call->api->body_bytes_max);
         return false;
     }
-    const char *encoding = request->header(request->header_context, "Content-Encoding");
-    if (encoding != NULL && strcasecmp(encoding, "identity") != 0) {
-        call_answer_problem(call, 415, NULL,
-                            "Content-Encoding %.40s; bodies are taken uncompressed", encoding);
+    return true;
+}
+
+/* One coding at most: its bytes are then decoded as they arrive. */
+static bool begin_decoding(struct call *call, const struct request *request) {
+    const char *value = request->header_line(request->header_context, "Content-Encoding", 0);
+    const char *second = request->header_line(request->header_context, "Content-Encoding", 1);
+    const enum content_coding coding = second == NULL ? content_coding_find(value) : CODING_UNKNOWN;
+    if (coding == CODING_UNKNOWN) {
+        call_answer_problem(call, 415, NULL, "Content-Encoding %.40s%s%.40s; allowed is one of %s",
+                            value, second != NULL ? ", " : "", second != NULL ? second : "",
+                            CONTENT_CODINGS);
+        call_add_header(call, "Accept-Encoding", "%s", CONTENT_CODINGS);
         return false;
     }
-    return true;
+    return coding == CODING_IDENTITY || call_decode(call, coding);
 }
 
 static void answer_media_type(struct call *call, const char *type, const char *allowed) {
@@ -196,7 +205,7 @@ static bool begin_intake(struct call *call, const struct request *request) {
         .purpose = purposes[call->handler->body],
         .specification = &call->model->specification,
         .ledger = engine_ledger(call->api->engine),
-        .body_bytes = length != NULL ? strtoull(length, NULL, 10) : 0,
+        .body_bytes = length != NULL && call->decoder == NULL ? strtoull(length, NULL, 10) : 0,
     };
     if (!read_scaling(call, &intake.scaling)) {
         return false;
@@ -212,6 +221,9 @@ static bool begin_intake(struct call *call, const struct request *request) {
 static bool prepare_body(struct call *call, const struct request *request) {
     if (call->handler->body == BODY_NONE) {
         return true;
+    }
+    if (!begin_decoding(call, request)) {
+        return false;
     }
     if (call->handler->body != BODY_JSON) {
         return begin_intake(call, request);

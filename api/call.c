@@ -29,33 +29,51 @@ struct call_operation call_operation(const struct call *call) {
 
 /* --- the body --------------------------------------------------------------------- */
 
+/* A piece of the body, no longer compressed. */
+static enum error_code take_piece(void *context, const char *data, size_t size,
+                                  struct error *error) {
+    struct call *call = context;
+    call->body_bytes += size; /* each piece is within memory, so this cannot overflow */
+    if (call->body_bytes > call->api->body_bytes_max) {
+        return error_set(error, ERROR_TOO_LARGE, NULL,
+                         "a body of more than %zu bytes%s, which is what --max-body allows",
+                         call->api->body_bytes_max,
+                         call->decoder != NULL ? " when it is decompressed" : "");
+    }
+    if (call->intake == NULL && call->handler->body != BODY_JSON) {
+        return ERROR_NONE;
+    }
+    if (call->intake == NULL && call->body_bytes > JSON_DOCUMENT_BYTES_MAX) {
+        return error_set(error, ERROR_TOO_LARGE, NULL, "a document of more than %d bytes",
+                         JSON_DOCUMENT_BYTES_MAX);
+    }
+    idempotency_feed(call, data, size);
+    return call->intake != NULL ? intake_feed(call->intake, data, size, error)
+                                : buffer_append(&call->body, data, size, error);
+}
+
 bool call_feed(struct call *call, const char *data, size_t size) {
     if (call->state != CALL_READING) {
         return false;
     }
-    call->body_bytes += size; /* each chunk is within memory, so this cannot overflow */
-    struct error error = {.code = ERROR_NONE};
-    if (call->body_bytes > call->api->body_bytes_max) {
-        error_set(&error, ERROR_TOO_LARGE, NULL,
-                  "a body of more than %zu bytes, which is what "
-                  "--max-body allows",
-                  call->api->body_bytes_max);
-    } else if (call->intake != NULL) {
-        idempotency_feed(call, data, size);
-        intake_feed(call->intake, data, size, &error);
-    } else if (call->handler->body == BODY_JSON) {
-        if (call->body_bytes > JSON_DOCUMENT_BYTES_MAX) {
-            error_set(&error, ERROR_TOO_LARGE, NULL, "a document of more than %d bytes",
-                      JSON_DOCUMENT_BYTES_MAX);
-        } else {
-            idempotency_feed(call, data, size);
-            buffer_append(&call->body, data, size, &error);
-        }
-    }
-    if (error.code != ERROR_NONE) {
+    struct error error;
+    const enum error_code code = call->decoder != NULL
+                                     ? decoder_feed(call->decoder, data, size, &error)
+                                     : take_piece(call, data, size, &error);
+    if (code != ERROR_NONE) {
         call_answer_error(call, &error);
     }
     return call->state == CALL_READING;
+}
+
+bool call_decode(struct call *call, enum content_coding coding) {
+    struct error error;
+    call->decoder =
+        decoder_create(coding, engine_ledger(call->api->engine), take_piece, call, &error);
+    if (call->decoder == NULL) {
+        call_answer_error(call, &error);
+    }
+    return call->decoder != NULL;
 }
 
 enum call_state call_end(struct call *call) {
@@ -63,7 +81,9 @@ enum call_state call_end(struct call *call) {
         return call->state;
     }
     struct error error;
-    if (call->intake != NULL && intake_end(call->intake, &error) != ERROR_NONE) {
+    if (call->decoder != NULL && decoder_end(call->decoder, &error) != ERROR_NONE) {
+        call_answer_error(call, &error);
+    } else if (call->intake != NULL && intake_end(call->intake, &error) != ERROR_NONE) {
         call_answer_error(call, &error);
     } else if (call->intake != NULL && call->intake->examples.rows > ROWS_MAX) {
         call_answer_problem(call, 413, NULL, "%zu rows in one request; allowed are %d",
@@ -148,6 +168,7 @@ struct response *call_response(struct call *call) {
 }
 
 void call_destroy(struct call *call) {
+    decoder_destroy(call->decoder);
     if (call->intake != NULL) {
         intake_destroy(call->intake);
     }

@@ -7,6 +7,7 @@
 #define MLPD_API_CALL_INTERNAL_H
 
 #include "api/call.h"
+#include "api/content_coding.h"
 #include "api/idempotency.h"
 #include "api/intake.h"
 #include "api/json_write.h"
@@ -39,9 +40,10 @@ struct call {
     struct idempotency idempotency;
 
     /* The body. */
-    size_t body_bytes;     /* received so far */
-    struct buffer body;    /* of handlers that take a small JSON document */
-    struct intake *intake; /* of handlers that take tensors */
+    struct decoder *decoder; /* of a compressed body, else NULL */
+    size_t body_bytes;       /* so far, decompressed */
+    struct buffer body;      /* of handlers that take a small JSON document */
+    struct intake *intake;   /* of handlers that take tensors */
 
     /* Waiting. */
     start_function *start;
@@ -109,6 +111,9 @@ void call_wait_for(struct call *call, struct waiter *waiter, resume_function *re
 
 /* First thing in the resume function of call_wait_for. */
 void call_stop_waiting(struct call *call, bool expired);
+
+/* The body comes in this coding.  False after answering that there is no memory. */
+bool call_decode(struct call *call, enum content_coding coding);
 
 /* --- reading -------------------------------------------------------------------- */
 

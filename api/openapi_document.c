@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/content_coding.h"
 #include "api/media_type.h"
 #include "api/openapi.h"
 #include "api/problem.h"
@@ -64,7 +65,8 @@ static const struct problem_row {
     {410, AS_LISTED, NULL, "It was here once: deleted, or older than what is kept."},
     {412, WITH_IF_MATCH, "ETag", "If-Match names other settings than the model has."},
     {413, ON_EVERY_CALL, NULL, "More than one request may hold."},
-    {415, WITH_A_BODY, NULL, "A Content-Type or Content-Encoding that the call does not take."},
+    {415, WITH_A_BODY, "Accept-Encoding",
+     "A Content-Type or Content-Encoding that the call does not take."},
     {417, ON_EVERY_CALL, NULL, "Expect asks for something other than 100-continue."},
     {422, ON_EVERY_CALL, NULL, "It is well-formed, but means something that is not allowed."},
     {429, ON_EVERY_CALL, "Retry-After", "A queue is full, or there are too many connections."},
@@ -154,6 +156,7 @@ static void name_problem(char name[48], unsigned status) {
 static const struct {
     const char *name, *keywords, *documentation;
 } response_headers[] = {
+    {"Accept-Encoding", SCHEMA_CONST(CONTENT_CODINGS), "The codings that a body may come in."},
     {"Cache-Control", SCHEMA_TEXT, "How long it may be kept."},
     {"ETag", SCHEMA_TEXT, "The entity tag, for If-Match or If-None-Match."},
     {"Idempotent-Replayed", "'type': 'string', 'const': 'true'",
@@ -265,6 +268,10 @@ static void write_parameters(struct json_writer *json, const struct handler *han
     }
     for (const enum request_header *at = handler->hears; *at != HEADER_NONE; at++) {
         write_reference(json, "parameters", request_header_descriptions[*at].name);
+    }
+    if (handler->body != BODY_NONE) {
+        write_reference(json, "parameters",
+                        request_header_descriptions[HEADER_CONTENT_ENCODING].name);
     }
     write_reference(json, "parameters", request_header_descriptions[HEADER_REQUEST_ID].name);
     json_write_end_array(json);

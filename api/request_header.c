@@ -40,6 +40,13 @@ const struct request_header_description request_header_descriptions[HEADER_COUNT
             .example = "41",
             .documentation = "Resume a stream of events behind this batch.",
         },
+    [HEADER_CONTENT_ENCODING] =
+        {
+            .name = "Content-Encoding",
+            .example = "gzip",
+            .documentation = "The body is compressed: gzip (also of several members), x-gzip, or "
+                             "deflate, the zlib form.  Limits count what comes out.",
+        },
     [HEADER_REQUEST_ID] =
         {
             .name = "X-Request-Id",

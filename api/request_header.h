@@ -14,6 +14,7 @@ enum request_header {
     HEADER_IF_MATCH,
     HEADER_IF_NONE_MATCH,
     HEADER_LAST_EVENT_ID,
+    HEADER_CONTENT_ENCODING, /* of every call with a body */
     HEADER_REQUEST_ID,
     HEADER_COUNT
 };

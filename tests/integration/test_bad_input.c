@@ -660,13 +660,6 @@ START_TEST(test_json_by_other_names_is_taken) {
 }
 END_TEST
 
-START_TEST(test_compressed_body_is_415) {
-    begin_with_model();
-    want_problem(post_with("Content-Encoding: gzip", BATCHES, "{}"), 415, NULL);
-    want_model_as_it_was();
-}
-END_TEST
-
 /* ---- the size ---- */
 
 START_TEST(test_long_content_length_is_413_before_the_body_is_sent) {
@@ -863,7 +856,6 @@ Suite *bad_input_suite(void) {
     tests = shared_case(suite, "media types");
     tcase_add_loop_test(tests, test_other_media_types_are_415_with_advice, 0, 8);
     tcase_add_loop_test(tests, test_json_by_other_names_is_taken, 0, 5);
-    tcase_add_test(tests, test_compressed_body_is_415);
     tests = shared_case(suite, "framing");
     tcase_add_loop_test(tests, test_long_content_length_is_413_before_the_body_is_sent, 0, 2);
     tcase_add_loop_test(tests, test_doubtful_framing_is_400, 0, 16);

@@ -38,6 +38,7 @@
     SUITE(intake)                                                                                  \
     SUITE(json_intake)                                                                             \
     SUITE(csv_intake)                                                                              \
+    SUITE(content_coding)                                                                          \
     SUITE(safetensors_intake)                                                                      \
     SUITE(gradient)                                                                                \
     SUITE(training)                                                                                \
