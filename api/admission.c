@@ -190,6 +190,36 @@ static bool read_scaling(struct call *call, struct intake_scaling *scaling) {
            call_read_number(call, PARAMETER_OFFSET, &scaling->offset);
 }
 
+/* The options of a body that the query gives; the table of routes says which. */
+static bool read_options(struct call *call) {
+    static const enum parameter parameters[INTAKE_OPTIONS] = {
+        [INTAKE_TOP_K] = PARAMETER_TOP_K,
+        [INTAKE_MIN_STEP] = PARAMETER_MIN_STEP,
+        [INTAKE_CONFUSION_MATRIX] = PARAMETER_CONFUSION_MATRIX,
+    };
+    for (enum intake_option option = 0; option < INTAKE_OPTIONS; option++) {
+        const struct parameter_description *row = &parameter_descriptions[parameters[option]];
+        uint64_t number = 0;
+        bool flag = false;
+        if (target_parameter(&call->target, row->name) == NULL) {
+            continue;
+        }
+        if (!(row->type == PARAMETER_BOOLEAN
+                  ? call_read_boolean(call, parameters[option], &flag)
+                  : call_read_integer(call, parameters[option], &number))) {
+            return false;
+        }
+        struct error error;
+        const double value = row->type == PARAMETER_BOOLEAN ? flag : (double)number;
+        if (intake_set_option(call->intake, option, value, &error) != ERROR_NONE) {
+            call_answer_problem(call, 422, NULL, "the query parameter %s: %s", row->name,
+                                error.message); /* no pointer: it is not in the body */
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool begin_intake(struct call *call, const struct request *request) {
     const char *type = request->header(request->header_context, "Content-Type");
     const struct intake_format *format = media_type_intake(type);
@@ -215,7 +245,7 @@ static bool begin_intake(struct call *call, const struct request *request) {
         call_answer_problem(call, 507, NULL, "no memory to read a body");
         return false;
     }
-    return true;
+    return read_options(call);
 }
 
 static bool prepare_body(struct call *call, const struct request *request) {

@@ -65,8 +65,12 @@ enum error_code intake_feed(struct intake *intake, const char *data, size_t size
 
 /* ---- Tensors ---- */
 
+bool intake_purpose_has_tensor(enum intake_purpose purpose, enum intake_tensor tensor) {
+    return (tensors[tensor].purposes >> purpose & 1) != 0;
+}
+
 static bool has_tensor(const struct intake *intake, enum intake_tensor tensor) {
-    return (tensors[tensor].purposes >> intake->request.purpose & 1) != 0;
+    return intake_purpose_has_tensor(intake->request.purpose, tensor);
 }
 
 enum intake_tensor intake_find_tensor(const struct intake *intake, const char *name,
@@ -353,42 +357,6 @@ enum error_code intake_add_label_name(struct intake *intake, const char *name, s
                                  name, row, names);
     }
     return append_label(intake, (int32_t)label, error);
-}
-
-/* ---- Options ---- */
-
-enum error_code intake_set_top_k(struct intake *intake, double value, struct error *error) {
-    const size_t classes = specification_classes(intake->request.specification);
-    if (classes == 0) {
-        return error_set(error, ERROR_INVALID, "/top_k",
-                         "top_k needs exclusive classes: softmax, or one sigmoid output");
-    }
-    if (!(value >= 1 && value <= (double)classes) || value != floor(value)) {
-        return error_set(error, ERROR_INVALID, "/top_k",
-                         "top_k %.15g; allowed are whole numbers, 1 to %zu", value, classes);
-    }
-    intake->options.top_k = (size_t)value;
-    return ERROR_NONE;
-}
-
-enum error_code intake_set_min_step(struct intake *intake, double value, struct error *error) {
-    if (!(value >= 0 && value <= COUNT_MAX) || value != floor(value)) {
-        return error_set(error, ERROR_INVALID, "/min_step",
-                         "min_step %.15g; allowed are whole numbers, 0 to %.16g", value, COUNT_MAX);
-    }
-    intake->options.min_step = (uint64_t)value;
-    return ERROR_NONE;
-}
-
-enum error_code intake_set_confusion_matrix(struct intake *intake, bool value,
-                                            struct error *error) {
-    if (value && specification_classes(intake->request.specification) == 0) {
-        return error_set(error, ERROR_INVALID, "/confusion_matrix",
-                         "a confusion matrix needs exclusive classes: softmax, or one sigmoid "
-                         "output");
-    }
-    intake->options.confusion_matrix = value;
-    return ERROR_NONE;
 }
 
 /* ---- The end ---- */

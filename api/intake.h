@@ -20,6 +20,7 @@
 #include "core/maths/specification.h"
 
 #define SAMPLE_WEIGHT_MAX 1e6
+#define STEP_MAX 1e15 /* that min_step may ask for */
 
 enum intake_purpose {
     INTAKE_BATCH,      /* inputs, labels or targets, sample_weights */
@@ -27,8 +28,12 @@ enum intake_purpose {
     INTAKE_EVALUATION  /* inputs, labels or targets; top_k, confusion_matrix */
 };
 
-/* What a body says beside its tensors. */
+/* What a body says beside its tensors, or the query where the body has no place for
+ * it. */
+enum intake_option { INTAKE_TOP_K, INTAKE_MIN_STEP, INTAKE_CONFUSION_MATRIX, INTAKE_OPTIONS };
+
 struct intake_options {
+    bool given[INTAKE_OPTIONS];
     size_t top_k;          /* 0: not asked for */
     uint64_t min_step;     /* weights of this step or later; 0: whatever there is */
     bool confusion_matrix; /* asked for, whatever the number of classes */
@@ -64,6 +69,11 @@ extern const struct intake_format intake_json, intake_safetensors, intake_csv;
 /* An intake for a body of that format; NULL when there is no memory. */
 struct intake *intake_create(const struct intake_format *format,
                              const struct intake_request *request);
+
+/* Set an option (of a boolean: 0 or 1), checked against the model.  ERROR_INVALID, also
+ * when it was set before to something else: in the query, say, and now in the body. */
+enum error_code intake_set_option(struct intake *intake, enum intake_option option, double value,
+                                  struct error *error);
 
 /* The next bytes.  ERROR_SYNTAX for what cannot be parsed, ERROR_INVALID (with a
  * pointer such as /inputs/3) for what is parsed but not allowed, ERROR_MEMORY
@@ -113,6 +123,9 @@ struct intake {
     void *parser; /* the format's own state */
 };
 
+bool intake_purpose_has_tensor(enum intake_purpose purpose, enum intake_tensor tensor);
+bool intake_purpose_has_option(enum intake_purpose purpose, enum intake_option option);
+
 /* The tensor of that name, if the purpose has it; else INTAKE_TENSORS. */
 enum intake_tensor intake_find_tensor(const struct intake *intake, const char *name, size_t length);
 
@@ -155,11 +168,6 @@ enum error_code intake_add_label(struct intake *intake, double value, struct err
 /* A label given as a class name (not terminated), looked up and appended. */
 enum error_code intake_add_label_name(struct intake *intake, const char *name, size_t length,
                                       struct error *error);
-
-/* Options, checked against the model. */
-enum error_code intake_set_top_k(struct intake *intake, double value, struct error *error);
-enum error_code intake_set_min_step(struct intake *intake, double value, struct error *error);
-enum error_code intake_set_confusion_matrix(struct intake *intake, bool value, struct error *error);
 
 /* ERROR_INVALID with the pointer /tensor/row. */
 enum error_code intake_refuse_row(enum intake_tensor tensor, size_t row, struct error *error,

@@ -15,37 +15,11 @@
 #include <string.h>
 
 #include "api/intake.h"
-#include "api/json_intake.h"
+#include "api/json_fields.h"
 #include "api/json_string.h"
 #include "api/json_write.h"
 #include "api/number.h"
 #include "core/base/checked.h"
-
-/* ---- The fields ---- */
-
-enum kind { KIND_ROWS, KIND_LABELS, KIND_NUMBERS, KIND_TOP_K, KIND_MIN_STEP, KIND_BOOLEAN };
-
-struct field {
-    const char *name;
-    enum kind kind;
-    enum intake_tensor tensor; /* INTAKE_TENSORS: an option */
-    unsigned purposes;         /* of an option; a tensor's are intake's */
-    const char *allowed;
-};
-
-enum { PREDICTION = 1 << INTAKE_PREDICTION, EVALUATION = 1 << INTAKE_EVALUATION };
-
-static const struct field fields[] = {
-    {"inputs", KIND_ROWS, INTAKE_INPUTS, 0, "an array of rows, each an array of numbers"},
-    {"labels", KIND_LABELS, INTAKE_LABELS, 0,
-     "an array of class indices or class names, one a row"},
-    {"targets", KIND_ROWS, INTAKE_TARGETS, 0, "an array of rows, each an array of numbers"},
-    {"sample_weights", KIND_NUMBERS, INTAKE_SAMPLE_WEIGHTS, 0, "an array of numbers, one a row"},
-    {"top_k", KIND_TOP_K, INTAKE_TENSORS, PREDICTION | EVALUATION, "a whole number"},
-    {"min_step", KIND_MIN_STEP, INTAKE_TENSORS, PREDICTION, "a whole number"},
-    {"confusion_matrix", KIND_BOOLEAN, INTAKE_TENSORS, EVALUATION, "true or false"},
-};
-enum { FIELDS = sizeof fields / sizeof *fields };
 
 /* ---- The grammar ---- */
 
@@ -102,11 +76,11 @@ enum token { TOKEN_NONE, TOKEN_MARK, TOKEN_NUMBER, TOKEN_STRING, TOKEN_LITERAL }
 
 struct json_parser {
     enum place place;
-    enum token token;          /* the one that the last chunk's end cut */
-    const struct field *field; /* whose value is being read */
-    unsigned seen;             /* a bit for each of `fields` */
-    size_t column;             /* numbers in the current row; 0 between rows */
-    size_t row_offset;         /* where the first row began */
+    enum token token;               /* the one that the last chunk's end cut */
+    const struct json_field *field; /* whose value is being read */
+    unsigned seen;                  /* a bit for each of json_fields */
+    size_t column;                  /* numbers in the current row; 0 between rows */
+    size_t row_offset;              /* where the first row began */
 
     const char *chunk;   /* first byte of the chunk being fed */
     size_t chunk_offset; /* its place in the body */
@@ -159,7 +133,7 @@ static const char *example_of_rows(size_t width) {
 /* A value of the wrong type, where a value may come. */
 static enum error_code wrong_type(struct intake *intake, const char *found, struct error *error) {
     const struct json_parser *parser = parser_of(intake);
-    const struct field *field = parser->field;
+    const struct json_field *field = parser->field;
     if (parser->place == AT_BODY) {
         return error_set(error, ERROR_INVALID, NULL,
                          "the body is %s; needed is an object like {\"inputs\": [[1, 2, ...]]}",
@@ -203,42 +177,23 @@ static enum error_code wrong_width(struct intake *intake, size_t found, const ch
 
 /* ---- Keys ---- */
 
-static bool has_field(const struct intake *intake, const struct field *field) {
-    return field->tensor == INTAKE_TENSORS
-               ? (field->purposes >> intake->request.purpose & 1) != 0
-               : intake_find_tensor(intake, field->name, strlen(field->name)) != INTAKE_TENSORS;
-}
-
-static enum error_code unknown_field(const struct intake *intake, struct error *error) {
-    const struct json_parser *parser = intake->parser;
-    char allowed[160];
-    size_t used = 0;
-    for (size_t i = 0; i < FIELDS && used < sizeof allowed; i++) {
-        if (has_field(intake, &fields[i])) {
-            used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s",
-                                     used > 0 ? ", " : "", fields[i].name);
-        }
-    }
-    return intake_refuse_name("field", parser->string.bytes, parser->string.length, allowed, error);
-}
-
 static enum error_code take_key(struct intake *intake, struct error *error) {
     struct json_parser *parser = parser_of(intake);
-    size_t i = 0;
-    while (i < FIELDS &&
-           !(has_field(intake, &fields[i]) && strlen(fields[i].name) == parser->string.length &&
-             memcmp(fields[i].name, parser->string.bytes, parser->string.length) == 0)) {
-        i++;
+    const struct json_string *string = &parser->string;
+    const struct json_field *field =
+        json_field_find(intake->request.purpose, string->bytes, string->length);
+    if (field == NULL) {
+        char allowed[160];
+        json_fields_list(intake->request.purpose, allowed, sizeof allowed);
+        return intake_refuse_name("field", string->bytes, string->length, allowed, error);
     }
-    if (i == FIELDS) {
-        return unknown_field(intake, error);
-    }
-    if ((parser->seen >> i & 1) != 0) {
+    const unsigned bit = 1u << (field - json_fields);
+    if ((parser->seen & bit) != 0) {
         return error_set(error, ERROR_SYNTAX, NULL, "byte %zu: the field '%s' comes twice",
-                         parser->token_offset, fields[i].name);
+                         parser->token_offset, field->name);
     }
-    parser->seen |= 1u << i;
-    parser->field = &fields[i];
+    parser->seen |= bit;
+    parser->field = field;
     parser->place = AT_COLON;
     return ERROR_NONE;
 }
@@ -253,7 +208,7 @@ static enum error_code append_number(struct intake *intake, double value, struct
 
 static enum error_code take_number(struct intake *intake, double value, struct error *error) {
     struct json_parser *parser = parser_of(intake);
-    const struct field *field = parser->field;
+    const struct json_field *field = parser->field;
     enum error_code code;
     switch (parser->place) {
     case AT_FIRST_NUMBER:
@@ -267,19 +222,15 @@ static enum error_code take_number(struct intake *intake, double value, struct e
     case AT_FIRST_ITEM:
     case AT_ITEM:
         parser->place = AFTER_ITEM;
-        if (field->kind == KIND_LABELS) {
+        if (field->kind == FIELD_LABELS) {
             return intake_add_label(intake, value, error);
         }
         code = append_number(intake, value, error);
         return code == ERROR_NONE ? intake_check_rows(intake, field->tensor, error) : code;
     case AT_VALUE:
-        if (field->kind == KIND_TOP_K) {
+        if (field->kind == FIELD_POSITIVE || field->kind == FIELD_WHOLE) {
             parser->place = AFTER_VALUE;
-            return intake_set_top_k(intake, value, error);
-        }
-        if (field->kind == KIND_MIN_STEP) {
-            parser->place = AFTER_VALUE;
-            return intake_set_min_step(intake, value, error);
+            return intake_set_option(intake, field->option, value, error);
         }
         return wrong_type(intake, "a number", error);
     default:
@@ -293,7 +244,7 @@ static enum error_code take_string(struct intake *intake, struct error *error) {
         return take_key(intake, error);
     }
     if ((parser->place == AT_FIRST_ITEM || parser->place == AT_ITEM) &&
-        parser->field->kind == KIND_LABELS) {
+        parser->field->kind == FIELD_LABELS) {
         parser->place = AFTER_ITEM;
         return intake_add_label_name(intake, parser->string.bytes, parser->string.length, error);
     }
@@ -302,18 +253,19 @@ static enum error_code take_string(struct intake *intake, struct error *error) {
 
 static enum error_code take_literal(struct intake *intake, struct error *error) {
     struct json_parser *parser = parser_of(intake);
+    const struct json_field *field = parser->field;
     const char first = parser->literal[0];
     if (parser->place == AT_START) {
         parser->place = AT_BODY; /* it was the byte-order mark */
         return ERROR_NONE;
     }
-    if (parser->place == AT_VALUE && first == 'n' && parser->field->tensor != INTAKE_INPUTS) {
+    if (parser->place == AT_VALUE && first == 'n' && field->tensor != INTAKE_INPUTS) {
         parser->place = AFTER_VALUE; /* as if left out */
         return ERROR_NONE;
     }
-    if (parser->place == AT_VALUE && first != 'n' && parser->field->kind == KIND_BOOLEAN) {
+    if (parser->place == AT_VALUE && first != 'n' && field->kind == FIELD_BOOLEAN) {
         parser->place = AFTER_VALUE;
-        return intake_set_confusion_matrix(intake, first == 't', error);
+        return intake_set_option(intake, field->option, first == 't', error);
     }
     return wrong_type(intake, parser->literal, error);
 }
@@ -324,7 +276,7 @@ static enum error_code open_array(struct intake *intake, size_t offset, struct e
     struct json_parser *parser = parser_of(intake);
     const enum place place = parser->place;
     if (place == AT_VALUE && parser->field->tensor != INTAKE_TENSORS) {
-        parser->place = parser->field->kind == KIND_ROWS ? AT_FIRST_ROW : AT_FIRST_ITEM;
+        parser->place = parser->field->kind == FIELD_ROWS ? AT_FIRST_ROW : AT_FIRST_ITEM;
         return intake_begin_tensor(intake, parser->field->tensor, error);
     }
     if (place == AT_FIRST_ROW || place == AT_ROW) {
@@ -699,36 +651,3 @@ const struct intake_format intake_json = {
     .feed = json_feed,
     .end = json_end,
 };
-
-/* ---- Documentation ---- */
-
-bool json_intake_field(enum intake_purpose purpose, size_t i, struct json_intake_field *field) {
-    static const char *const schemas[] = {
-        [KIND_ROWS] = "'type': ['array', 'null'], 'items': {'type': 'array', 'items': "
-                      "{'type': 'number'}}",
-        [KIND_LABELS] = "'type': ['array', 'null'], 'items': {'anyOf': [{'type': 'integer', "
-                        "'minimum': 0}, {'type': 'string'}]}",
-        [KIND_NUMBERS] = "'type': ['array', 'null'], 'items': {'type': 'number', 'minimum': 0, "
-                         "'maximum': " JSON_OF(SAMPLE_WEIGHT_MAX) "}",
-        [KIND_TOP_K] = "'type': ['integer', 'null'], 'minimum': 1",
-        [KIND_MIN_STEP] = "'type': ['integer', 'null'], 'minimum': 0",
-        [KIND_BOOLEAN] = "'type': ['boolean', 'null']",
-    };
-    const struct intake intake = {.request.purpose = purpose};
-    for (size_t f = 0; f < FIELDS; f++) {
-        if (!has_field(&intake, &fields[f]) || i-- > 0) {
-            continue;
-        }
-        const bool required = fields[f].tensor == INTAKE_INPUTS;
-        *field = (struct json_intake_field){
-            .name = fields[f].name,
-            .schema = required ? "'type': 'array', 'minItems': 1, 'items': {'type': 'array', "
-                                 "'minItems': 1, 'items': {'type': 'number'}}"
-                               : schemas[fields[f].kind],
-            .documentation = fields[f].allowed,
-            .required = required,
-        };
-        return true;
-    }
-    return false;
-}

@@ -4,6 +4,8 @@
 #include <float.h>
 #include <stdint.h>
 
+#include "api/intake.h"
+
 /* One field a line: rows grow. */
 const struct parameter_description parameter_descriptions[PARAMETER_COUNT] = {
     [PARAMETER_DRY_RUN] =
@@ -100,5 +102,32 @@ const struct parameter_description parameter_descriptions[PARAMETER_COUNT] = {
             .maximum = WAIT_SECONDS_MAX,
             .fallback = 0,
             .documentation = "Where there is no point yet, wait so many seconds for the first.",
+        },
+    [PARAMETER_TOP_K] =
+        {
+            .name = "top_k",
+            .type = PARAMETER_INTEGER,
+            .minimum = 1,
+            .maximum = WIDTH_MAX,
+            .fallback = 0,
+            .documentation = "The field `top_k` of a JSON body, for every body: of the likeliest "
+                             "classes so many.",
+        },
+    [PARAMETER_MIN_STEP] =
+        {
+            .name = "min_step",
+            .type = PARAMETER_INTEGER,
+            .minimum = 0,
+            .maximum = STEP_MAX,
+            .fallback = 0,
+            .documentation = "The field `min_step` of a JSON body, for every body: weights of "
+                             "this step or a later one.",
+        },
+    [PARAMETER_CONFUSION_MATRIX] =
+        {
+            .name = "confusion_matrix",
+            .type = PARAMETER_BOOLEAN,
+            .documentation = "The field `confusion_matrix` of a JSON body, for every body: the "
+                             "matrix also of very many classes.",
         },
 };

@@ -283,7 +283,8 @@ const struct route routes[] = {
                                 "waits for training.",
                  .scope = SCOPE_READ,
                  .body = BODY_PREDICTION,
-                 .parameters = {PARAMETER_SCALE, PARAMETER_OFFSET},
+                 .parameters = {PARAMETER_SCALE, PARAMETER_OFFSET, PARAMETER_TOP_K,
+                                PARAMETER_MIN_STEP},
                  .hears = {HEADER_PREFER, HEADER_IF_MATCH},
                  .answers =
                      {
@@ -306,7 +307,8 @@ const struct route routes[] = {
                  .summary = "Loss and metrics",
                  .scope = SCOPE_READ,
                  .body = BODY_EVALUATION,
-                 .parameters = {PARAMETER_SCALE, PARAMETER_OFFSET},
+                 .parameters = {PARAMETER_SCALE, PARAMETER_OFFSET, PARAMETER_TOP_K,
+                                PARAMETER_CONFUSION_MATRIX},
                  .hears = {HEADER_IF_MATCH},
                  .answers =
                      {

@@ -18,6 +18,7 @@ Suite *loss_suite(void);
 Suite *health_suite(void);
 Suite *bad_input_suite(void);
 Suite *csv_suite(void);
+Suite *body_options_suite(void);
 Suite *content_coding_suite(void);
 Suite *process_suite(void);
 Suite *concurrency_suite(void);
