@@ -44,7 +44,7 @@ quiet := $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),@:,@echo)
 Q := $(if $(V),,@)
 submake = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all demo check check-bits mutants stress lint format sanitize tsan fuzz fuzzers install clean help FORCE
+.PHONY: all demo check check-bits check-proxies mutants stress lint format sanitize tsan fuzz fuzzers install clean help FORCE
 # Where packages may have to be installed first, a make of its own does the rest:
 # the flags above are known only once the packages are there.
 all: ## Build the daemon, build/mlpd
@@ -58,6 +58,10 @@ demo: ## Train on Fashion-MNIST through a live daemon and show the result; DELTA
 
 check: ## Run every test, also under the sanitizers; ends with one line of totals
 	+@BUILD=$(BUILD) tests/check.sh house plain openapi clients sanitize bits mutants
+check-proxies: ## Run the integration tests through HAProxy and nginx, and attack them
+	@tests/dependencies.sh proxies
+	+@$(submake) $(BUILD)/mlpd $(BUILD)/integration
+	@MLPD=$(BUILD)/mlpd INTEGRATION=$(BUILD)/integration tests/proxies/run.sh
 sanitize: ## Run unit and integration tests under ASan and UBSan
 	+@BUILD=$(BUILD) tests/check.sh sanitize
 tsan: ## Run unit and integration tests under TSan
@@ -88,7 +92,7 @@ install: all ## Install the daemon and its systemd units below PREFIX=/usr/local
 clean: ## Remove everything built
 	rm -rf $(BUILD)
 help: ## List what can be made
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 17
 
 # Other flags, other objects: $(BUILD)/flags changes when they do.
 $(BUILD)/flags: export FLAGS := $(COMPILE) | $(LINK) $(LIBRARIES)

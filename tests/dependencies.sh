@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that the Debian 12 packages for a purpose are there:
 #
-#   tests/dependencies.sh build|demo|check|lint
+#   tests/dependencies.sh build|demo|check|proxies|lint
 #
 # Nothing missing: silent.  Else root gets them installed through apt, and anyone
 # else is told the one command to run (exit 1).  This file is the list: the
@@ -15,15 +15,17 @@ check="$demo check clang libclang-rt-14-dev"
 command -v node >/dev/null 2>&1 || check="$check nodejs"
 command -v npm >/dev/null 2>&1 || check="$check npm"
 command -v python3 >/dev/null 2>&1 || check="$check python3"
+proxies="$check haproxy nginx-light openssl"
 lint="$check clang-format clang-tidy cppcheck shellcheck"
 
 case "${1:-}" in
 build) wanted=$build ;;
 demo) wanted=$demo ;;
 check) wanted=$check ;;
+proxies) wanted=$proxies ;;
 lint) wanted=$lint ;;
 *)
-    echo "usage: $0 build|demo|check|lint" >&2
+    echo "usage: $0 build|demo|check|proxies|lint" >&2
     exit 2
     ;;
 esac
@@ -51,6 +53,12 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "Installing through apt:$missing"
 export DEBIAN_FRONTEND=noninteractive
+# Of a package with a service only the program is wanted: nothing is started.
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+    chmod 755 /usr/sbin/policy-rc.d
+fi
 apt-get -qq update
 # shellcheck disable=SC2086 # one word a package
 apt-get -qq install -y --no-install-recommends $missing >/dev/null

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/integration/proxy.h"
+
 #define POLL_SECONDS 0.002
 #define ARGUMENTS_MAX 24
 #define PATH_BYTES 512
@@ -29,6 +31,7 @@ static struct {
     pid_t process; /* 0: none */
     pid_t starter;
     unsigned port;
+    unsigned front_port; /* of the proxy before it, else the same */
     char origin[64];
     char socket_path[PATH_BYTES]; /* empty: TCP */
     char certificate[PATH_BYTES]; /* empty: no TLS */
@@ -88,6 +91,7 @@ static void die_with(pid_t parent) {
 void daemons_begin(pid_t parent) {
     die_with(parent);
     main_process = getpid();
+    proxy_prepare();
 }
 
 int daemons_ended_badly(void) {
@@ -209,6 +213,12 @@ static int wait_for(pid_t process) {
 
 /* ---- start ---- */
 
+static void set_front(unsigned port) {
+    current.front_port = port;
+    snprintf(current.origin, sizeof current.origin, "%s://127.0.0.1:%u",
+             current.certificate[0] != '\0' ? "https" : "http", port);
+}
+
 static bool read_port_file(void) {
     char *text = read_whole(current.port_file, 0);
     const bool whole = strchr(text, '\n') != NULL;
@@ -218,8 +228,7 @@ static bool read_port_file(void) {
         snprintf(current.origin, sizeof current.origin, "http://localhost");
     } else if (whole) {
         current.port = (unsigned)strtoul(text, NULL, 10);
-        snprintf(current.origin, sizeof current.origin, "%s://127.0.0.1:%u",
-                 current.certificate[0] != '\0' ? "https" : "http", current.port);
+        set_front(current.port);
     }
     free(text);
     return whole;
@@ -262,6 +271,15 @@ static void start(const char *address, const char **options) {
     await_answer();
 }
 
+/* The proxies end TLS; mlpd's own is for clients that come without one. */
+static void put_proxy_before(void) {
+    const unsigned front =
+        current.certificate[0] == '\0' ? proxy_start(current.port, scratch_name(".proxy")) : 0;
+    if (front != 0) {
+        set_front(front);
+    }
+}
+
 void daemon_start(const char *option, ...) {
     const char *options[ARGUMENTS_MAX + 1] = {NULL};
     va_list rest;
@@ -272,6 +290,7 @@ void daemon_start(const char *option, ...) {
     }
     va_end(rest);
     start("127.0.0.1:0", options);
+    put_proxy_before();
 }
 
 void daemon_start_on(const char *address, const char *option, ...) {
@@ -306,6 +325,7 @@ static void show_log(off_t from) {
 int daemon_wait(void) {
     const int status = wait_for(current.process);
     current.process = 0;
+    proxy_stop();
     char *log = daemon_log();
     const bool reported = was_reported(log);
     free(log);
@@ -315,6 +335,7 @@ int daemon_wait(void) {
 
 void daemon_stop(void) {
     int status;
+    proxy_stop();
     if (has_ended(current.process, &status)) {
         current.process = 0;
     } else {
@@ -338,6 +359,7 @@ void daemon_stop(void) {
 /* The test ends: show what the daemon logged if it failed; kill what it started. */
 static void end_test(int status, void *unused) {
     (void)unused;
+    proxy_stop();
     if (status != 0 && current.log_file[0] != '\0') {
         show_log(current.log_shown_from);
     }
@@ -378,6 +400,10 @@ const char *daemon_port_file(void) {
 
 unsigned daemon_port(void) {
     return current.port;
+}
+
+unsigned daemon_front_port(void) {
+    return current.front_port;
 }
 
 pid_t daemon_process(void) {

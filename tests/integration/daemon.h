@@ -29,7 +29,8 @@ void daemons_clean_up(void);
 const char *scratch_name(const char *suffix);
 
 /* Start one on a free port of 127.0.0.1 and wait until it answers.  The options go
- * to its command line; the last is NULL. */
+ * to its command line; the last is NULL.  Where proxy.h names a proxy it comes in
+ * front of this daemon, and origin and front port are the proxy's. */
 void daemon_start(const char *option, ...) __attribute__((sentinel));
 /* The same, on the address given. */
 void daemon_start_on(const char *address, const char *option, ...) __attribute__((sentinel));
@@ -47,7 +48,8 @@ const char *daemon_origin(void);      /* http://127.0.0.1:PORT, or https:// */
 const char *daemon_certificate(void); /* what --tls-cert says, or NULL */
 const char *daemon_socket_path(void); /* of a unix socket, or NULL */
 const char *daemon_port_file(void);
-unsigned daemon_port(void);
+unsigned daemon_port(void);       /* its own */
+unsigned daemon_front_port(void); /* where clients connect */
 pid_t daemon_process(void);
 size_t daemon_resident_bytes(void);
 

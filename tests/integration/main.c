@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/integration/daemon.h"
+#include "tests/integration/proxy.h"
 #include "tests/integration/suites.h"
 
 static Suite *(*const suites[])(void) = {
@@ -21,7 +22,7 @@ static Suite *(*const suites[])(void) = {
     process_suite,       concurrency_suite,    access_suite,       origins_suite,
     tls_suite,           probe_suite,          systemd_suite,      openapi_suite,
     metrics_suite,       request_log_suite,    request_id_suite,   server_info_suite,
-    csv_suite,           content_coding_suite, body_options_suite,
+    csv_suite,           content_coding_suite, body_options_suite, smuggling_suite,
 };
 
 /* The tests run in a child, so that whatever ends them, this process removes their
@@ -46,8 +47,12 @@ static int run_suites(const char *only) {
     srunner_free(runner);
     curl_global_cleanup();
     const int bad_ends = daemons_ended_badly();
+    const unsigned skipped = proxy_skipped();
     printf("integration: %d of %d tests passed, %d daemons ended badly, %.1f s\n", run - failed,
            run, bad_ends, now_seconds() - start);
+    if (skipped > 0) {
+        printf("integration: %u of them were skipped behind the proxy\n", skipped);
+    }
     return run > 0 && failed + bad_ends == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -16,7 +16,7 @@
 
 int raw_connect(void) {
     const struct sockaddr_in name = {.sin_family = AF_INET,
-                                     .sin_port = htons((uint16_t)daemon_port()),
+                                     .sin_port = htons((uint16_t)daemon_front_port()),
                                      .sin_addr = {htonl(INADDR_LOOPBACK)}};
     const int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connection >= 0 && connect(connection, (const struct sockaddr *)&name, sizeof name) != 0) {

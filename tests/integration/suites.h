@@ -5,6 +5,8 @@
 #include <check.h>
 #include <stddef.h>
 
+#include "tests/integration/proxy.h"
+
 Suite *models_suite(void);
 Suite *batches_suite(void);
 Suite *changes_suite(void);
@@ -27,6 +29,7 @@ Suite *metrics_suite(void);
 Suite *request_log_suite(void);
 Suite *request_id_suite(void);
 Suite *server_info_suite(void);
+Suite *smuggling_suite(void);
 Suite *origins_suite(void);
 Suite *tls_suite(void);
 Suite *probe_suite(void);
@@ -38,6 +41,16 @@ Suite *openapi_suite(void);
 TCase *shared_case(Suite *suite, const char *name);
 /* Tests that start daemons of their own. */
 TCase *lone_case(Suite *suite, const char *name);
+
+/* In a test of what only a client that is connected to mlpd itself can see. */
+#define SKIP_BEHIND_PROXY(why) SKIP_BEHIND("", why)
+/* The same of proxies whose program has that name. */
+#define SKIP_BEHIND(name, why)                                                                     \
+    do {                                                                                           \
+        if (proxy_skips(__func__, name, why)) {                                                    \
+            return;                                                                                \
+        }                                                                                          \
+    } while (0)
 
 /* ---- slow work ---- */
 

@@ -199,7 +199,7 @@ START_TEST(test_large_body_without_a_token_is_refused_before_it_is_sent) {
     ck_assert(raw_send_text(connection, "POST /v1/models/m/batches HTTP/1.1\r\nHost: localhost\r\n"
                                         "Content-Length: 60000000\r\n\r\n"));
     ck_assert_int_eq(raw_read(connection, answer, sizeof answer), 401);
-    ck_assert_msg(strstr(answer, "WWW-Authenticate: " NO_TOKEN) != NULL, "found %s", answer);
+    ck_assert_msg(strcasestr(answer, "WWW-Authenticate: " NO_TOKEN) != NULL, "found %s", answer);
     close(connection);
     daemon_stop();
 }

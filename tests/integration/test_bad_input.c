@@ -763,6 +763,14 @@ START_TEST(test_doubtful_framing_is_400) {
         "GET /health/live HTTP/1.1\r\nHost: localhost\r\nSpaced : x\r\n\r\n",
         "GET /health/live HTTP/1.1\r\nHost: localhost\r\nFolded: x\r\n y\r\n\r\n",
     };
+    /* HAProxy makes one of equal lengths and unfolds lines, as RFC 9112 allows; nginx has
+     * a status of its own for codings. */
+    if (_i == 1 || _i == 7 || _i == 15) {
+        SKIP_BEHIND("haproxy", "HAProxy mends equal lengths and folded lines");
+    }
+    if (_i == 8 || _i == 9) {
+        SKIP_BEHIND("nginx", "nginx answers 501 to unknown codings");
+    }
     begin_with_model();
     char answer[2048];
     const int status = raw_exchange(requests[_i], strlen(requests[_i]), answer, sizeof answer);
@@ -819,6 +827,7 @@ START_TEST(test_body_in_single_bytes_is_a_batch) {
 END_TEST
 
 START_TEST(test_headers_of_more_than_32_kib_are_431) {
+    SKIP_BEHIND_PROXY("the proxies answer 400");
     char *wanted = malloc(70000), answer[2048];
     size_t used = (size_t)sprintf(wanted, "GET /health/live HTTP/1.1\r\nHost: localhost\r\nX: ");
     memset(wanted + used, 'x', 60000);

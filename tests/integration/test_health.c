@@ -1,4 +1,5 @@
 /* Probes, methods and addresses. */
+#include <ctype.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +37,9 @@ START_TEST(test_draining_daemon_is_live_but_not_ready) {
     want_status(get("/v1/models/slow"), 200);
     const struct answer *refused = want_problem(slow_post(NULL), 503, NULL);
     ck_assert_msg(*header_of(refused, "Retry-After") != '\0', "found no Retry-After with 503");
-    want_header(refused, "Connection", "close");
+    if (!behind_proxy()) { /* which keeps its own connection to the client */
+        want_header(refused, "Connection", "close");
+    }
     want_problem(post("/v1/models", "{'name': 'n', 'inputs': 1, 'layers': [2]}"), 503, NULL);
     ck_assert_int_eq(daemon_wait(), 0);
 }
@@ -92,16 +95,29 @@ START_TEST(test_method_not_allowed_is_405_with_allow) {
 END_TEST
 
 START_TEST(test_options_of_the_server_itself_is_204) {
-    static const char *const targets[] = {"*", "/"};
+    static const char *const targets[] = {"/", "*"};
+    if (_i == 1) {
+        SKIP_BEHIND("nginx", "nginx takes no target *");
+    }
     char wanted[128], answer[1024];
     snprintf(wanted, sizeof wanted, "OPTIONS %s HTTP/1.1\r\nHost: localhost\r\n\r\n", targets[_i]);
     const int status = raw_exchange(wanted, strlen(wanted), answer, sizeof answer);
-    ck_assert_msg(status == 204 && strstr(answer, "Allow: ") != NULL,
+    ck_assert_msg(status == 204 && strcasestr(answer, "Allow: ") != NULL,
                   "found %d: %s; wanted 204 with Allow", status, answer);
 }
 END_TEST
 
 /* ---- addresses ---- */
+
+static bool has_bad_escape(const char *path) {
+    for (const char *at = strchr(path, '%'); at != NULL; at = strchr(at + 1, '%')) {
+        if (!isxdigit((unsigned char)at[1]) || !isxdigit((unsigned char)at[2]) ||
+            strncmp(at, "%00", 3) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 START_TEST(test_odd_addresses_match_nothing) {
     static const char *const paths[] = {
@@ -133,6 +149,9 @@ START_TEST(test_odd_addresses_match_nothing) {
         "/health",
         "/health/live/more",
     };
+    if (has_bad_escape(paths[_i])) {
+        SKIP_BEHIND("nginx", "nginx answers 400 to bad escapes");
+    }
     create_pair("m");
     want_problem(get("%s", paths[_i]), 404, NULL);
     want_status(ask("DELETE", paths[_i]), 404);

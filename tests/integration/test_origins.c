@@ -35,6 +35,7 @@ START_TEST(test_loopback_names_are_hosts) {
 END_TEST
 
 START_TEST(test_absolute_target_with_a_foreign_host_is_403) {
+    SKIP_BEHIND("haproxy", "HAProxy answers 400 to a target and a Host that differ");
     char answer[2048];
     static const char foreign[] = "GET http://evil.example/v1/models HTTP/1.1\r\n"
                                   "Host: localhost\r\n\r\n";
@@ -90,7 +91,7 @@ END_TEST
 START_TEST(test_own_origin_passes) {
     char headers[100];
     snprintf(headers, sizeof headers, "Origin: http://127.0.0.1:%u\nSec-Fetch-Site: same-origin",
-             daemon_port());
+             daemon_front_port());
     want_status(post_with(headers, "/v1/models", MODEL), 201);
     want_header(want_status(ask("GET", "/v1/models", headers), 200), "Access-Control-Allow-Origin",
                 "");

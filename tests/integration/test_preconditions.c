@@ -120,6 +120,9 @@ START_TEST(test_tag_counts_in_lists_in_weak_form_and_as_star) {
         "If-Match: \"%s\"\nIf-Match: \"other\"",
         "if-match:\"%s\"",
     };
+    if (strchr(formats[_i], '\n') != NULL) {
+        SKIP_BEHIND("nginx", "nginx answers 400 to two lines of If-Match");
+    }
     char tag[64];
     snprintf(tag, sizeof tag, "%s", tag_of(create(MODEL)));
     want_status(patch(with_tag(formats[_i], tag)), 200);
@@ -132,6 +135,9 @@ START_TEST(test_what_is_no_tag_is_400) {
         "If-Match: \"a\" \"%s\"", "If-Match: w/\"%s\"", "If-Match: *, \"%s\"",
         "If-Match: \"%s\", b",    "If-Match;",          "If-Match: \"%s\"\nIf-Match: %s",
     };
+    if (strchr(formats[_i], '\n') != NULL) {
+        SKIP_BEHIND("nginx", "nginx answers 400 to two lines of If-Match");
+    }
     char tag[64];
     snprintf(tag, sizeof tag, "%s", tag_of(create(MODEL)));
     want_problem(patch(with_tag(formats[_i], tag)), 400, NULL);
