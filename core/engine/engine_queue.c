@@ -24,6 +24,10 @@ static enum error_code find_accepted(struct model *model, const struct key_recor
 
 static enum error_code look_for_accepted(struct model *model, const struct key_record *record,
                                          struct key_record **former, struct error *error) {
+    *former = NULL;
+    if (record == NULL) {
+        return ERROR_NONE;
+    }
     pthread_mutex_lock(&model->lock);
     const enum error_code code = find_accepted(model, record, former, error);
     pthread_mutex_unlock(&model->lock);
@@ -105,33 +109,20 @@ enum error_code engine_submit_batches(struct engine *engine, const struct submis
                                       struct completion *acknowledged, struct key_record **former,
                                       double *retry_after_seconds, struct error *error) {
     struct model *model = submission->batches[0]->model;
-    const struct key_record *record = submission->record;
-    *former = NULL;
-    if (record != NULL) {
-        /* Before anything that can refuse: a repeat asks for nothing new. */
-        const enum error_code code = look_for_accepted(model, record, former, error);
-        if (code != ERROR_NONE) {
-            return code;
-        }
-    }
-    if (*former == NULL) {
-        enum error_code code = admit(engine, submission, retry_after_seconds, error);
+    /* Before anything that can refuse: a repeat asks for nothing new. */
+    enum error_code code = look_for_accepted(model, submission->record, former, error);
+    if (code == ERROR_NONE && *former == NULL) {
+        code = admit(engine, submission, retry_after_seconds, error);
         if (code == ERROR_NONE) {
             code = hand_in(engine, submission, acknowledged, former, error);
-        } else if (code == ERROR_FULL && record != NULL) {
-            /* Perhaps the same request has taken the last place in this instant. */
-            struct error conflict;
-            (void)look_for_accepted(model, record, former, &conflict);
-            code = *former != NULL ? ERROR_NONE : code;
-        }
-        if (code != ERROR_NONE || *former == NULL) {
-            return code;
         }
     }
-    const enum error_code code = await_numbers(model, *former, acknowledged, error);
-    if (code != ERROR_NONE) {
-        key_record_release(*former);
-        *former = NULL;
+    if (code == ERROR_NONE && *former != NULL) {
+        code = await_numbers(model, *former, acknowledged, error);
+        if (code != ERROR_NONE) {
+            key_record_release(*former);
+            *former = NULL;
+        }
     }
     return code;
 }

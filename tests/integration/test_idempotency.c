@@ -121,9 +121,36 @@ START_TEST(test_other_payload_under_a_key_is_422_and_trains_nothing) {
         422, NULL);
     want_problem(post_with(KEY "k", BATCHES "?scale=1", BATCH), 422, NULL);
     want_problem(post_with(KEY "k", BATCHES "?batch_size=3", BATCH), 422, NULL);
+    want_new(want_status(post_with(KEY "cut", BATCHES "?batch_size=3", BATCH), 202));
+    want_problem(post_with(KEY "cut", BATCHES "?batch_size=4", BATCH), 422, NULL);
+    want_repeat(want_status(post_with(KEY "cut", BATCHES "?batch_size=%33", BATCH), 202));
     want_problem(post_tensors(BATCHES, KEY "k", tensors, 2, NULL), 422, NULL);
     want_repeat(want_status(post_with(KEY "k", BATCHES, BATCH), 202));
-    await_trained("m", 1);
+    await_trained("m", 2);
+}
+END_TEST
+
+START_TEST(test_repeats_leave_no_memory) {
+    static float inputs[2000];
+    static unsigned char labels[1000];
+    const struct tensor tensors[] = {
+        {"inputs", "F32", "[1000, 2]", inputs, sizeof inputs},
+        {"labels", "U8", "[1000]", labels, sizeof labels},
+    };
+    create(MODEL);
+    for (int size = 0; size < 2; size++) {
+        const char *path = size == 0 ? BATCHES : BATCHES "?batch_size=100";
+        const char *header = size == 0 ? KEY "k" WAIT : KEY "l" WAIT;
+        char memory[32];
+        want_new(want_status(post_tensors(path, header, tensors, 2, NULL), 200));
+        await_json("/v1/server", "/queue_depth", "0");
+        snprintf(memory, sizeof memory, "%.0f", number_at(get("/v1/server"), "/memory_bytes"));
+        for (int i = 0; i < 5; i++) {
+            want_repeat(want_status(post_tensors(path, header, tensors, 2, NULL), 200));
+        }
+        await_json("/v1/server", "/memory_bytes", memory); /* answers that are sent give theirs
+                                                              back a moment later */
+    }
 }
 END_TEST
 
@@ -416,6 +443,7 @@ Suite *idempotency_suite(void) {
     tcase_add_test(tests, test_repeat_waits_as_it_prefers_itself);
     tcase_add_test(tests, test_repeat_of_several_batches_has_their_range);
     tcase_add_test(tests, test_other_payload_under_a_key_is_422_and_trains_nothing);
+    tcase_add_test(tests, test_repeats_leave_no_memory);
     tcase_add_test(tests, test_framing_and_parameters_of_the_type_are_no_payload);
     tcase_add_loop_test(tests, test_bad_key_is_400, 0, 7);
     tcase_add_test(tests, test_key_of_255_bytes_is_taken_and_one_more_is_400);

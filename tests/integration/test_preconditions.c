@@ -3,9 +3,12 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "tests/integration/client.h"
 #include "tests/integration/daemon.h"
+#include "tests/integration/raw.h"
 #include "tests/integration/suites.h"
 
 #define MODEL "{'name': 'm', 'inputs': 2, 'layers': [4, 2]}"
@@ -205,6 +208,46 @@ START_TEST(test_if_match_on_what_is_no_model_is_ignored) {
 }
 END_TEST
 
+/* Read the interim answer: the headers are judged by then. */
+static void await_continue(int connection) {
+    char head[256] = "";
+    size_t used = 0;
+    while (strstr(head, "\r\n\r\n") == NULL) {
+        const ssize_t got = recv(connection, head + used, 1, 0);
+        ck_assert_msg(got == 1 && used + 2 < sizeof head, "found %s; wanted 100 Continue", head);
+        head[++used] = '\0';
+    }
+    ck_assert_msg(strncmp(head, "HTTP/1.1 100", 12) == 0, "found %s; wanted 100 Continue", head);
+}
+
+/* The calls that change something, of the rows above. */
+static const int changes[] = {5, 7, 8, 9, 10};
+
+START_TEST(test_settings_that_change_while_the_body_comes_are_412) {
+    char etag[64], answer[4096], now[80];
+    const char *body =
+        json_text("%s", calls[changes[_i]].body != NULL ? calls[changes[_i]].body : "{}");
+    snprintf(etag, sizeof etag, "%s", header_of(create(MODEL), "ETag"));
+    const int connection = raw_connect();
+    raw_send_text(connection,
+                  "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                  "If-Match: %s\r\nExpect: 100-continue\r\nContent-Length: %zu\r\n\r\n",
+                  calls[changes[_i]].method, calls[changes[_i]].path, etag, strlen(body));
+    await_continue(connection);
+    snprintf(now, sizeof now, "ETag: %s", header_of(want_status(patch(NULL), 200), "ETag"));
+    raw_send(connection, body, strlen(body));
+    const int status = raw_read(connection, answer, sizeof answer);
+    close(connection);
+    ck_assert_msg(status == 412 && strstr(answer, now) != NULL, "found %s; wanted 412 and %s",
+                  answer, now);
+    const struct answer *model = want_status(get("/v1/models/m"), 200);
+    want_json(model, "/revision", "2");
+    want_json(model, "/queue_depth", "0");
+    want_json(model, "/step", "0");
+    want_problem(get("/v1/models/n"), 404, NULL);
+}
+END_TEST
+
 /* ---- many at once ---- */
 
 #define CLIENTS 8
@@ -271,6 +314,7 @@ Suite *preconditions_suite(void) {
     tcase_add_test(tests, test_stale_tag_does_not_refuse_a_repeat);
     tcase_add_test(tests, test_models_are_never_304);
     tcase_add_test(tests, test_if_match_on_what_is_no_model_is_ignored);
+    tcase_add_loop_test(tests, test_settings_that_change_while_the_body_comes_are_412, 0, 5);
     tcase_add_test(tests, test_of_concurrent_changes_with_one_tag_exactly_one_wins);
     return suite;
 }

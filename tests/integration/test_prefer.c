@@ -115,6 +115,15 @@ START_TEST(test_changes_say_that_they_waited) {
 }
 END_TEST
 
+START_TEST(test_wait_goes_before_respond_async) {
+    create(MODEL);
+    const struct answer *answer =
+        want_status(patch("Prefer: respond-async, wait=60", "/v1/models/m"), 200);
+    want_header(answer, APPLIED, "wait=60");
+    want_json(answer, "/revision", "2");
+}
+END_TEST
+
 START_TEST(test_change_whose_wait_is_over_is_202_and_says_so) {
     slow_create();
     want_status(slow_post(NULL), 202);
@@ -174,6 +183,7 @@ Suite *prefer_suite(void) {
     tcase_add_loop_test(tests, test_wait_is_bounded_and_the_answer_says_by_what, 0, 3);
     tcase_add_loop_test(tests, test_unknown_preferences_are_ignored, 0, 5);
     tcase_add_test(tests, test_changes_say_that_they_waited);
+    tcase_add_test(tests, test_wait_goes_before_respond_async);
     tcase_add_test(tests, test_change_whose_wait_is_over_is_202_and_says_so);
     tcase_add_test(tests, test_waits_for_a_step_say_so);
     tcase_add_test(tests, test_preference_without_use_is_not_said_to_be_applied);

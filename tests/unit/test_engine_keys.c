@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/memory.h"
+#include "core/engine/engine_internal.h"
 #include "tests/unit/engine_fixture.h"
 #include "tests/unit/expect.h"
 #include "tests/unit/suites.h"
@@ -662,6 +663,42 @@ START_TEST(test_sixteen_threads_with_one_key_train_one_batch) {
 }
 END_TEST
 
+static void *post_once(void *context) {
+    struct member *member = context;
+    const struct posted posted = post(member->crowd->engine, member->crowd->model, "k", 5);
+    member->accepted += !posted.repeated;
+    member->numbers[0] = posted.last;
+    return NULL;
+}
+
+/* All of them have looked for the key in vain and are counted in when the first takes it:
+ * they are held before the lock of the scheduler, which all need to go on. */
+START_TEST(test_of_those_admitted_at_the_same_time_one_takes_the_key) {
+    static struct crowd crowd;
+    crowd.engine = fixture_engine(2);
+    crowd.model = fixture_model(crowd.engine, "m", "4-3");
+    AWAIT(engine_look(crowd.engine).backlog == 0);
+    pthread_mutex_lock(&crowd.engine->scheduler.lock);
+    for (size_t i = 0; i < THREADS; i++) {
+        crowd.members[i] = (struct member){.crowd = &crowd};
+        ck_assert_int_eq(
+            pthread_create(&crowd.members[i].thread, NULL, post_once, &crowd.members[i]), 0);
+    }
+    AWAIT(model_look(crowd.model).queue_depth == THREADS);
+    pthread_mutex_unlock(&crowd.engine->scheduler.lock);
+    for (size_t i = 0; i < THREADS; i++) {
+        pthread_join(crowd.members[i].thread, NULL);
+        EXPECT_COUNT(crowd.members[i].numbers[0], 1);
+    }
+    EXPECT_COUNT(accepted_by_all(&crowd), 1);
+    await_all(crowd.engine);
+    EXPECT_COUNT(model_look(crowd.model).step, 1);
+    EXPECT_COUNT(model_look(crowd.model).queue_depth, 0);
+    model_release(crowd.model);
+    fixture_end(crowd.engine);
+}
+END_TEST
+
 static void *create_with_the_others(void *context) {
     struct member *member = context;
     struct crowd *crowd = member->crowd;
@@ -784,6 +821,7 @@ Suite *suite_engine_keys(void) {
     tests = tcase_create("threads");
     tcase_set_timeout(tests, FIXTURE_DEADLINE_SECONDS);
     tcase_add_test(tests, test_sixteen_threads_with_one_key_train_one_batch);
+    tcase_add_test(tests, test_of_those_admitted_at_the_same_time_one_takes_the_key);
     tcase_add_test(tests, test_sixteen_threads_with_one_key_create_one_model);
     tcase_add_test(tests, test_each_accepted_change_of_many_threads_has_a_revision);
     suite_add_tcase(suite, tests);

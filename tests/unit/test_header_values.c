@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/call_internal.h"
 #include "api/idempotency.h"
 #include "api/precondition.h"
 #include "api/prefer.h"
+#include "tests/unit/engine_fixture.h"
 #include "tests/unit/expect.h"
 #include "tests/unit/suites.h"
 
@@ -179,6 +181,56 @@ START_TEST(test_a_key_has_at_most_255_bytes_without_its_quotes) {
 }
 END_TEST
 
+/* ---- the payload of a key ---- */
+
+static const char *one_key(const void *context, const char *name, size_t index) {
+    (void)context;
+    return strcmp(name, "Idempotency-Key") == 0 && index == 0 ? "k" : NULL;
+}
+
+static struct payload_digest digest_of(struct engine *engine, const struct intake_format *format,
+                                       const char *target, const char *first, const char *second) {
+    static const struct handler handler = {.hears = {HEADER_IDEMPOTENCY_KEY}};
+    const struct api api = {.engine = engine};
+    const struct request request = {.header_line = one_key};
+    struct intake intake = {.format = format};
+    struct call call = {.api = &api, .handler = &handler, .intake = &intake};
+    target_parse(&call.target, target);
+    ck_assert(idempotency_begin(&call, &request));
+    idempotency_feed(&call, first, strlen(first));
+    idempotency_feed(&call, second, strlen(second));
+    idempotency_end(&call);
+    const struct payload_digest digest = call.idempotency.record->payload;
+    idempotency_free(&call.idempotency);
+    return digest;
+}
+
+static bool same(struct payload_digest a, struct payload_digest b) {
+    return a.low == b.low && a.high == b.high;
+}
+
+START_TEST(test_a_payload_is_body_media_type_and_query) {
+    struct engine *engine = fixture_engine(1);
+    const struct payload_digest wanted =
+        digest_of(engine, &intake_json, "/b?scale=1&offset=2", "ab", "cd");
+    ck_assert(same(wanted, digest_of(engine, &intake_json, "/b?scale=1&offset=2", "a", "bcd")));
+    ck_assert(same(wanted, digest_of(engine, &intake_json, "/b?sc%61le=1&offset=2", "abcd", "")));
+    const struct payload_digest others[] = {
+        digest_of(engine, &intake_safetensors, "/b?scale=1&offset=2", "ab", "cd"),
+        digest_of(engine, &intake_json, "/b?scale=2&offset=1", "ab", "cd"),
+        digest_of(engine, &intake_json, "/b?scale=1", "ab", "cd"),
+        digest_of(engine, &intake_json, "/b", "ab", "cd"),
+        digest_of(engine, &intake_json, "/b?scale=1&offset=2", "ab", "ce"),
+        digest_of(engine, &intake_json, "/b?scale=1&offset=2", "ab", ""),
+        digest_of(engine, &intake_json, "/b?scal=e1&offset=2", "ab", "cd"),
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        ck_assert_msg(!same(wanted, others[i]), "payload %zu is taken for the same", i);
+    }
+    fixture_end(engine);
+}
+END_TEST
+
 #define COUNT(rows) ((int)(sizeof(rows) / sizeof *(rows)))
 
 Suite *suite_header_values(void) {
@@ -190,6 +242,7 @@ Suite *suite_header_values(void) {
                         COUNT(match_rows));
     tcase_add_loop_test(tests, test_quoted_and_bare_keys_are_the_same, 0, COUNT(key_rows));
     tcase_add_test(tests, test_a_key_has_at_most_255_bytes_without_its_quotes);
+    tcase_add_test(tests, test_a_payload_is_body_media_type_and_query);
     suite_add_tcase(suite, tests);
     return suite;
 }
