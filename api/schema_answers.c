@@ -89,7 +89,8 @@ static const struct schema_field cost_fields[] = {
 };
 
 static const struct schema_field waiting_fields[] = {
-    {"state", SCHEMA_CONST("queued"), NULL, ALWAYS},
+    {"state", "'type': 'string', 'enum': ['queued', 'done']",
+     "`done` where it was preferred not to wait, and its turn has come all the same.", ALWAYS},
     {0},
 };
 

@@ -57,6 +57,19 @@ static void want_no_batch(void) {
     want_json(get(MODEL), "/queue_depth", "0");
 }
 
+/* The payload of a key is what was compressed. */
+START_TEST(test_compressed_repeat_is_a_repeat) {
+    const char *body = json_text("{'inputs': [[1, 2]], 'labels': [0]}");
+    create_small();
+    const struct answer *first = post_with("Idempotency-Key: k", MODEL "/batches", "%s", body);
+    want_header(want_status(first, 202), "Idempotent-Replayed", "");
+    const struct answer *repeat = request(
+        compressed_text(GZIP "\nIdempotency-Key: k", MODEL "/batches", "application/json", body));
+    want_header(want_status(repeat, 202), "Idempotent-Replayed", "true");
+    want_json(repeat, "/batch", "1");
+}
+END_TEST
+
 START_TEST(test_every_kind_of_body_may_be_compressed) {
     static const char *const headers[] = {GZIP, "Content-Encoding: x-gzip",
                                           "content-encoding: DEFLATE", "Content-Encoding:  Gzip "};
@@ -246,6 +259,7 @@ END_TEST
 Suite *content_coding_suite(void) {
     Suite *suite = suite_create("content_coding");
     TCase *tests = shared_case(suite, "content_coding");
+    tcase_add_test(tests, test_compressed_repeat_is_a_repeat);
     tcase_add_loop_test(tests, test_every_kind_of_body_may_be_compressed, 0, 4);
     tcase_add_test(tests, test_compressed_batch_trains_as_the_plain_one_does);
     tcase_add_test(tests, test_same_key_and_decoded_bytes_are_a_repeat);
