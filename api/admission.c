@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/accept.h"
 #include "api/handlers.h"
 #include "api/media_type.h"
 #include "api/precondition.h"
@@ -142,6 +143,52 @@ static bool find_model(struct call *call) {
                 return false;
             }
         }
+    }
+    return true;
+}
+
+/* The media types of the route's answers, each once: the first is the default. */
+static void offer_answers(struct accept *accept, const struct handler *handler) {
+    for (const struct route_answer *answer = handler->answers; answer->status != 0; answer++) {
+        const char *type = answer->media_type != NULL ? answer->media_type : MEDIA_TYPE_JSON;
+        size_t i = 0;
+        while (i < accept->count && strcmp(accept->types[i], type) != 0) {
+            i++;
+        }
+        if (i == accept->count && answer->schema != NULL) {
+            accept_offer(accept, type);
+        }
+    }
+}
+
+static void answer_not_acceptable(struct call *call, const struct accept *accept,
+                                  const char *found) {
+    char available[256] = "";
+    for (size_t i = 0; i < accept->count; i++) {
+        const size_t used = strlen(available);
+        snprintf(available + used, sizeof available - used, "%s%s", used > 0 ? ", " : "",
+                 accept->types[i]);
+    }
+    call_answer_problem(call, 406, NULL, "Accept: %.80s; available: %s", found, available);
+    call_add_header(call, "Vary", "Accept");
+}
+
+#define ACCEPT_LINES_MAX 16
+
+/* Probes ask with whatever they have, and calls without a body answer anybody. */
+static bool check_accept(struct call *call, const struct request *request) {
+    struct accept accept = {.count = 0};
+    const char *first = request->header_line(request->header_context, "Accept", 0);
+    offer_answers(&accept, call->handler);
+    const char *line = first;
+    for (size_t i = 1; line != NULL && i <= ACCEPT_LINES_MAX; i++) {
+        accept_read(&accept, line);
+        line = request->header_line(request->header_context, "Accept", i);
+    }
+    call->media_type = accept_choose(&accept);
+    if (call->media_type == NULL && accept.count > 0 && call->handler->scope != SCOPE_NONE) {
+        answer_not_acceptable(call, &accept, first);
+        return false;
     }
     return true;
 }
@@ -282,6 +329,7 @@ static void read_preferences(struct call *call, const struct request *request) {
 
 void admission_decide(struct call *call, const struct request *request) {
     target_parse(&call->target, request->target);
+    call->is_head = strcmp(request->method, "HEAD") == 0;
     if (strcmp(request->method, "OPTIONS") == 0 &&
         (strcmp(request->target, "*") == 0 || strcmp(request->target, "/") == 0)) {
         call_answer_empty(call, 204);
@@ -292,9 +340,10 @@ void admission_decide(struct call *call, const struct request *request) {
     const bool has_token = authorization != NULL && strncasecmp(authorization, "Bearer ", 7) == 0;
     if (find_route(call) && check_origin(call, &request->access) &&
         find_handler(call, request->method) && check_token(call, &request->access, has_token) &&
-        check_parameters(call) && find_model(call) && idempotency_begin(call, request) &&
-        precondition_check(call, request) && check_length(call, request) &&
-        prepare_body(call, request)) {
+        check_parameters(call) && find_model(call) && check_accept(call, request) &&
+        idempotency_begin(call, request) && precondition_check(call, request) &&
+        check_length(call, request) && prepare_body(call, request)) {
         read_preferences(call, request);
+        loss_stream_read_cursor(call, request);
     }
 }

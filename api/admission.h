@@ -2,7 +2,7 @@
  *
  * The checks go in a fixed order, and the first that fails is the answer: address (404),
  * Host and Origin (403), method (405), token (401) and scope (403), query parameters
- * (400, 422), model (404), Idempotency-Key (400), If-Match (400, 412), length (413),
+ * (400, 422), model (404), Accept (406), Idempotency-Key (400), If-Match (400, 412), length (413),
  * encoding and media type (415). */
 #ifndef MLPD_API_ADMISSION_H
 #define MLPD_API_ADMISSION_H

@@ -216,10 +216,13 @@ static void resume_acknowledged(struct call *call, bool expired) {
     if (call->idempotency.former != NULL) {
         adopt_former(call);
     }
-    if (call->prefers_wait && call->wait_seconds > 0 && call->entry != NULL) {
+    /* Accepted it is: where nobody else may wait it is answered at once. */
+    const bool wants_wait = call->prefers_wait && call->wait_seconds > 0 && call->entry != NULL;
+    if (wants_wait && call_take_seat(call)) {
         call_wait_for(call, waiter_create(WAIT_FOR_ENTRY, 0, call->entry), resume_finished,
                       call->wait_seconds);
     } else {
+        call->wait_refused = wants_wait;
         answer_posted(call);
     }
 }

@@ -131,6 +131,18 @@ static void start_waiting(struct call *call, struct completion *completion) {
     }
 }
 
+bool call_take_seat(struct call *call) {
+    call->has_seat = call->has_seat || waiting_room_enter(call->api->waiting);
+    return call->has_seat;
+}
+
+void call_leave_seat(struct call *call) {
+    if (call->has_seat) {
+        call->has_seat = false;
+        waiting_room_leave(call->api->waiting);
+    }
+}
+
 void call_wait_for(struct call *call, struct waiter *waiter, resume_function *resume,
                    double patience_seconds) {
     if (waiter == NULL) {
@@ -138,6 +150,10 @@ void call_wait_for(struct call *call, struct waiter *waiter, resume_function *re
         return;
     }
     call->waiter = waiter;
+    if (!call_take_seat(call)) {
+        call_answer_no_seat(call);
+        return;
+    }
     call_wait(call, start_waiting, resume, patience_seconds);
 }
 
@@ -147,6 +163,19 @@ void call_stop_waiting(struct call *call, bool expired) {
     }
     waiter_release(call->waiter);
     call->waiter = NULL;
+    if (call->response.next_piece == NULL) {
+        call_leave_seat(call);
+    }
+}
+
+/* --- pieces ----------------------------------------------------------------------- */
+
+enum call_state call_next_piece(struct call *call) {
+    call->response.body.used = 0;
+    if (!call->response.next_piece(call)) {
+        call->state = CALL_BROKEN;
+    }
+    return call->state;
 }
 
 /* --- life ------------------------------------------------------------------------- */
@@ -192,6 +221,7 @@ void call_destroy(struct call *call) {
     if (call->model != NULL) {
         model_release(call->model);
     }
+    call_leave_seat(call);
     buffer_free(&call->body);
     buffer_free(&call->row_order);
     buffer_free(&call->response.body);

@@ -13,6 +13,9 @@
  * call_start returns) unless the call is answered at its deadline; then
  * call_resume says what comes next: CALL_ANSWERED, or CALL_WAITING again.
  *
+ * An answer may come in pieces, and a call may wait between two of them, by the same
+ * rules: call_next_piece says CALL_ANSWERED (the piece is there) or CALL_WAITING.
+ *
  * No function blocks, and none does more than a chunk's worth of work. */
 #ifndef MLPD_API_CALL_H
 #define MLPD_API_CALL_H
@@ -24,6 +27,7 @@
 #include "api/access.h"
 #include "api/http_statistics.h"
 #include "api/option_value.h"
+#include "api/waiting_room.h"
 #include "core/base/buffer.h"
 #include "core/engine/completion.h"
 #include "core/engine/engine.h"
@@ -43,7 +47,8 @@ struct connection_limits {
  * read: any thread. */
 struct api {
     struct engine *engine;
-    size_t body_bytes_max; /* --max-body */
+    size_t body_bytes_max;        /* --max-body */
+    struct waiting_room *waiting; /* --max-waiting */
     struct connection_limits connections;
     size_t metrics_models_max; /* --metrics-models */
     bool open_metrics;         /* --open-metrics: no token is asked for them */
@@ -83,13 +88,21 @@ struct response {
     struct response_header headers[RESPONSE_HEADERS_MAX]; /* Content-Type is one of them */
     struct buffer body;
 
+    bool closes; /* the connection, after it */
+
     /* NULL: the body is whole.  Otherwise it is the first piece of a long one, and
-     * this makes the next: it empties the body and fills it again.  False when
-     * there was no memory to go on with; an empty piece is the end. */
+     * this makes the next, for call_next_piece, in the emptied body: an empty one is the
+     * end.  It may let the call wait, and then the call's resume makes the piece.
+     * False when there was no memory to go on with. */
     bool (*next_piece)(struct call *call);
 };
 
-enum call_state { CALL_READING, CALL_WAITING, CALL_ANSWERED };
+enum call_state {
+    CALL_READING,
+    CALL_WAITING,
+    CALL_ANSWERED,
+    CALL_BROKEN /* within an answer: no memory to go on with */
+};
 
 /* NULL when there is no memory. */
 struct call *call_create(const struct api *api);
@@ -129,6 +142,11 @@ enum call_state call_resume(struct call *call, bool expired);
 /* The answer, once CALL_ANSWERED; the body may be moved out of it.  Belongs to
  * the call. */
 struct response *call_response(struct call *call);
+
+/* The next piece of an answer that comes in pieces.  CALL_ANSWERED: it is in the
+ * response's body, an empty one is the end; CALL_WAITING: call_resume will say;
+ * CALL_BROKEN. */
+enum call_state call_next_piece(struct call *call);
 
 /* At any time when no completion is outstanding or the call has expired. */
 void call_destroy(struct call *call);

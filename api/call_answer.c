@@ -24,7 +24,7 @@ void call_apply_preference(struct call *call) {
 }
 
 static void add_preference(struct call *call) {
-    if (call->preference_applied && call->prefers_wait) {
+    if (call->preference_applied && call->prefers_wait && !call->wait_refused) {
         call_add_header(call, "Preference-Applied", "wait=%.15g", call->wait_seconds);
     } else if (call->preference_applied && call->prefers_async) {
         call_add_header(call, "Preference-Applied", "respond-async");
@@ -97,4 +97,14 @@ void call_answer_problem(struct call *call, unsigned status, const char *pointer
     va_end(arguments);
     snprintf(error.pointer, sizeof error.pointer, "%s", pointer != NULL ? pointer : "");
     answer_problem(call, status, &error);
+}
+
+#define SEAT_RETRY_SECONDS 5
+
+void call_answer_no_seat(struct call *call) {
+    call->retry_after_seconds = SEAT_RETRY_SECONDS;
+    call_answer_problem(call, 503, NULL,
+                        "%zu connections wait or stream already, which is what --max-waiting "
+                        "allows; without a wait the answer comes at once",
+                        call->api->waiting->seats);
 }

@@ -11,6 +11,7 @@
 #include "api/idempotency.h"
 #include "api/intake.h"
 #include "api/json_write.h"
+#include "api/loss_stream.h"
 #include "api/route.h"
 #include "api/target.h"
 
@@ -32,6 +33,8 @@ struct call {
     const struct handler *handler;
     struct target target;
     struct model *model; /* of the address, referenced, or NULL */
+    bool is_head;
+    const char *media_type; /* of the route's answers, what the client wants; NULL: no body */
     bool prefers_wait;
     double wait_seconds;
     bool prefers_async;      /* respond-async, and no wait */
@@ -49,6 +52,8 @@ struct call {
     start_function *start;
     resume_function *resume;
     double patience_seconds;
+    bool has_seat;     /* in the waiting room */
+    bool wait_refused; /* there was none: what was accepted is answered without a wait */
 
     /* What the handlers keep, released with the call. */
     struct error error; /* of what was started */
@@ -68,6 +73,7 @@ struct call {
     size_t stream_row;       /* the next row to write */
     size_t stream_work;      /* of the present piece, beside its bytes */
     struct buffer row_order; /* uint32_t [outputs], for top_k */
+    struct loss_stream loss_stream;
 };
 
 /* --- answering ------------------------------------------------------------------ */
@@ -92,6 +98,9 @@ void call_answer_error(struct call *call, const struct error *error);
 void call_answer_problem(struct call *call, unsigned status, const char *pointer,
                          const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* Answer with 503: so many wait already. */
+void call_answer_no_seat(struct call *call);
+
 /* Add a header to the answer; `name` is a constant. */
 void call_add_header(struct call *call, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -104,12 +113,19 @@ void call_apply_preference(struct call *call);
 void call_wait(struct call *call, start_function *start, resume_function *resume,
                double patience_seconds);
 
+/* A seat in the waiting room, until call_leave_seat or the end of the call: false when
+ * there is none.  A call that has one may ask again. */
+bool call_take_seat(struct call *call);
+void call_leave_seat(struct call *call);
+
 /* Wait for a condition of a model, at most so long.  An expired wait must be ended
- * with call_stop_waiting.  Without memory the call is answered. */
+ * with call_stop_waiting.  Without memory, or without a seat in the waiting room, the
+ * call is answered. */
 void call_wait_for(struct call *call, struct waiter *waiter, resume_function *resume,
                    double patience_seconds);
 
-/* First thing in the resume function of call_wait_for. */
+/* First thing in the resume function of call_wait_for.  A call that streams keeps its
+ * seat. */
 void call_stop_waiting(struct call *call, bool expired);
 
 /* The body comes in this coding.  False after answering that there is no memory. */

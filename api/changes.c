@@ -70,7 +70,7 @@ static bool change_is_done(struct call *call) {
         precondition_answer_error(call, &error);
         return false;
     }
-    if (row.state != ENTRY_DONE || call->prefers_async) {
+    if (row.state != ENTRY_DONE || call->prefers_async || call->wait_refused) {
         answer_accepted(call, row.state);
         return false;
     }
@@ -84,7 +84,8 @@ static void wait_for_turn(struct call *call, resume_function *resume) {
         return;
     }
     call_apply_preference(call);
-    if (call->prefers_async) {
+    call->wait_refused = !call->prefers_async && !call_take_seat(call);
+    if (call->prefers_async || call->wait_refused) {
         (void)change_is_done(call); /* 202 */
     } else {
         call_wait_for(call, waiter_create(WAIT_FOR_ENTRY, 0, call->entry), resume, patience(call));

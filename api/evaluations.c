@@ -80,7 +80,6 @@ static void write_piece(struct call *call) {
 }
 
 static bool next_piece(struct call *call) {
-    call->response.body.used = 0;
     if (call->stream_row <= list_rows(&call->query->evaluation)) {
         write_piece(call);
     }

@@ -7,6 +7,10 @@
 
 #include "api/intake.h"
 
+#define MEDIA_TYPE_JSON "application/json"
+#define MEDIA_TYPE_CSV "text/csv"
+#define MEDIA_TYPE_EVENTS "text/event-stream"
+
 /* application/json, text/json, …+json, or none at all (NULL). */
 bool media_type_is_json(const char *type);
 

@@ -45,6 +45,7 @@ enum occurrence {
     WITH_A_SCOPE,
     BELOW_A_MODEL,
     WITH_A_BODY,
+    WITH_AN_ANSWER,
     WITH_IF_MATCH
 };
 
@@ -59,7 +60,7 @@ static const struct problem_row {
     {403, WITH_A_SCOPE, "WWW-Authenticate",
      "The token has not the scope, or the Host or Origin is not allowed."},
     {404, BELOW_A_MODEL, NULL, "There is no such model, or no such batch of it."},
-    {406, AS_LISTED, NULL, "Accept takes none of the media types that the call has."},
+    {406, WITH_AN_ANSWER, NULL, "Accept takes none of the media types that the call has."},
     {408, ON_EVERY_CALL, NULL, "The request came too slowly."},
     {409, AS_LISTED, NULL, "It is against what is there: a name that is taken, a step not taken."},
     {410, AS_LISTED, NULL, "It was here once: deleted, or older than what is kept."},
@@ -78,6 +79,15 @@ static const struct problem_row {
 };
 
 #define PROBLEM_ROWS (sizeof problem_rows / sizeof *problem_rows)
+
+/* One with a body. */
+static bool has_answer(const struct handler *handler) {
+    const struct route_answer *answer = handler->answers;
+    while (answer->status != 0 && answer->schema == NULL) {
+        answer++;
+    }
+    return answer->status != 0;
+}
 
 static bool has_segment(const struct route *route, const char *segment) {
     for (size_t i = 0; i < TARGET_SEGMENTS_MAX && route->segments[i] != NULL; i++) {
@@ -107,6 +117,8 @@ static bool occurs(const struct problem_row *row, const struct route *route,
         return has_segment(route, MODEL_SEGMENT);
     case WITH_A_BODY:
         return handler->body != BODY_NONE;
+    case WITH_AN_ANSWER:
+        return handler->scope != SCOPE_NONE && has_answer(handler);
     case WITH_IF_MATCH:
         return route_hears(handler, HEADER_IF_MATCH);
     default:
@@ -161,9 +173,12 @@ static const struct {
     {"ETag", SCHEMA_TEXT, "The entity tag, for If-Match or If-None-Match."},
     {"Idempotent-Replayed", "'type': 'string', 'const': 'true'",
      "It is the answer to a repeat: nothing was done again."},
+    {"Link", SCHEMA_TEXT, "Where the next page is: `<…>; rel=\"next\"` (RFC 8288)."},
     {"Location", "'type': 'string', 'format': 'uri-reference'", "Where it is from now on."},
     {"Preference-Applied", SCHEMA_TEXT, "What of Prefer was heeded."},
+    {"X-Accel-Buffering", SCHEMA_CONST("no"), "Proxies are not to hold the stream back."},
     {"Retry-After", "'type': 'integer', " SCHEMA_RANGE(1, 60), "Seconds after which to try again."},
+    {"Vary", SCHEMA_TEXT, "The request headers that the answer depends on."},
     {"X-Request-Id", SCHEMA_TEXT, "The id of the request, as it stands in the log."},
     {"WWW-Authenticate", SCHEMA_TEXT, "Which token is wanted (RFC 6750)."},
 };

@@ -165,7 +165,6 @@ static void write_piece(struct call *call) {
 }
 
 static bool next_piece(struct call *call) {
-    call->response.body.used = 0;
     if (call->stream_row <= call->query->examples.rows) {
         write_piece(call);
     }

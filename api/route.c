@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/handlers.h"
+#include "api/media_type.h"
 #include "api/openapi.h"
 
 /* One field a line: rows grow. */
@@ -257,15 +258,30 @@ const struct route routes[] = {
                  .method = "GET",
                  .operation = "listLoss",
                  .summary = "The loss history",
-                 .description = "Oldest batch first: ask again with `after` set to `next`.  With "
-                                "`wait` an answer without points waits for the first (long poll).",
+                 .description =
+                     "Oldest batch first: ask again with `after` set to `next`, or, of a table, "
+                     "follow the `Link`.  With `wait` an answer without points waits for the first "
+                     "(long poll).  As `text/event-stream` the points that are kept come at once "
+                     "and new ones as they are made: messages whose id is the batch, `gap` where "
+                     "points are no longer kept, `deleted` at the end.",
                  .scope = SCOPE_READ,
                  .body = BODY_NONE,
                  .parameters = {PARAMETER_AFTER_BATCH, PARAMETER_LOSS_LIMIT, PARAMETER_LOSS_WAIT},
-                 .hears = {HEADER_IF_MATCH},
+                 .hears = {HEADER_IF_MATCH, HEADER_LAST_EVENT_ID},
                  .answers =
                      {
-                         {.status = 200, .schema = "Loss", .when = "The points behind `after`."},
+                         {.status = 200,
+                          .schema = "Loss",
+                          .headers = "Cache-Control Link Vary X-Accel-Buffering",
+                          .when = "The points behind `after`."},
+                         {.status = 200,
+                          .schema = "LossTable",
+                          .media_type = MEDIA_TYPE_CSV,
+                          .when = "The same as a table with a header line."},
+                         {.status = 200,
+                          .schema = "LossEvents",
+                          .media_type = MEDIA_TYPE_EVENTS,
+                          .when = "The points as they come."},
                      },
                  .errors = {412},
                  .handle = loss_history_list,

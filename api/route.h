@@ -26,7 +26,8 @@ struct route_answer {
     unsigned status;        /* 0 ends a list */
     const char *schema;     /* its name in schema.c; NULL: there is no body */
     const char *media_type; /* NULL: application/json */
-    const char *headers;    /* that it has beside Content-Type, separated by blanks */
+    const char *headers;    /* that it has beside Content-Type, separated by blanks; those of
+                             * all rows of a status stand in its first */
     const char *when;       /* one sentence */
 };
 
@@ -50,7 +51,8 @@ struct handler {
 
     /* Statuses of problem documents, 0 ends them, beside those that follow from the
      * rest: of every call (400, 408, 422, 429, 431, 500, 503, 507), of a scope (401,
-     * 403), of {model} and {number} (404), of a body (411, 413, 415). */
+     * 403), of an answer with a body (406), of {model} and {number} (404), of a body (411, 413,
+     * 415). */
     unsigned errors[ERRORS_MAX + 1];
     bool is_polled; /* by machines, day and night: not in the log */
     void (*handle)(struct call *call);

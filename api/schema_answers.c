@@ -284,6 +284,7 @@ static const struct schema_field limits_fields[] = {
     {"width", SCHEMA_COUNT, "Inputs, or units of a layer.", ALWAYS},
     {"parameters", SCHEMA_COUNT, "Of one model.", ALWAYS},
     {"history", SCHEMA_COUNT, "Batches of a model that are remembered.", ALWAYS},
+    {"waiting", SCHEMA_COUNT, "--max-waiting", ALWAYS},
     {"wait_seconds", SCHEMA_NUMBER, "What a wait may last at most.", ALWAYS},
     {"connections", SCHEMA_COUNT, "--max-connections", ALWAYS},
     {"connections_per_address", SCHEMA_COUNT, "--max-connections-per-address", ALWAYS},
@@ -313,6 +314,7 @@ static const struct schema_field libraries_fields[] = {
 static const struct schema_field http_fields[] = {
     {"connections", SCHEMA_COUNT, "Open at present.", ALWAYS},
     {"waiting", SCHEMA_COUNT, "Requests that wait for something.", ALWAYS},
+    {"held_open", SCHEMA_COUNT, "Waits that clients asked for, and streams: see `limits`.", ALWAYS},
     {0},
 };
 
@@ -397,6 +399,17 @@ const struct schema
              .fields = finished_batches_fields},
             {"CancelledBatches", "How many batches were taken back.", .fields = cancelled_fields},
             {"Loss", "A piece of the loss history.", .fields = loss_fields},
+            {"LossTable",
+             "A header line, then a line a point.  A figure that is not finite, or that there is "
+             "none of, is an empty cell.",
+             .keywords = SCHEMA_TEXT,
+             .example = "'batch,step,loss,accuracy,examples,time,diverged\\r\\n1,1,0.69,0.5,32,"
+                        "2026-01-01T00:00:00.000Z,false\\r\\n'"},
+            {"LossEvents",
+             "Server-sent events: a point is a message with the batch as its id and a LossPoint "
+             "as its data; `gap` ({after, oldest}) stands where points are no longer kept; "
+             "`deleted` ({model}) is the last one.",
+             .keywords = SCHEMA_TEXT},
             {"LossPoint", "The loss of one batch.", .fields = point_fields},
             {"Predictions", "Of a classification or of a regression.",
              .keywords = SCHEMA_ONE_OF_TWO("Classification", "Regression")},

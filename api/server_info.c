@@ -117,12 +117,14 @@ static void write_operations(struct json_writer *json) {
     json_write_end_array(json);
 }
 
-static void write_http(struct json_writer *json, struct http_statistics *http) {
+static void write_http(struct json_writer *json, const struct api *api) {
+    const struct http_statistics *http = api->http;
     json_write_key(json, "http");
     json_write_begin_object(json);
     write_count(json, "connections",
                 atomic_load_explicit(&http->connections, memory_order_relaxed));
     write_count(json, "waiting", atomic_load_explicit(&http->waiting, memory_order_relaxed));
+    write_count(json, "held_open", waiting_room_taken(api->waiting));
     json_write_end_object(json);
 }
 
@@ -139,6 +141,7 @@ static void write_limits(struct json_writer *json, const struct call *call,
     write_count(json, "width", WIDTH_MAX);
     write_count(json, "parameters", PARAMETERS_MAX);
     write_count(json, "history", HISTORY_ROWS_MAX);
+    write_count(json, "waiting", call->api->waiting->seats);
     write_seconds(json, "wait_seconds", WAIT_SECONDS_MAX);
     write_connection_limits(json, &call->api->connections);
     json_write_end_object(json);
@@ -167,7 +170,7 @@ void server_describe(struct call *call) {
     write_count(&json, "queue_depth", figures.backlog);
     write_count(&json, "memory_bytes", figures.memory_bytes_reserved);
     write_count(&json, "tiles_helped", figures.tiles_helped);
-    write_http(&json, call->api->http);
+    write_http(&json, call->api);
     write_limits(&json, call, &figures);
     write_options(&json, call->api);
     write_operations(&json);

@@ -21,7 +21,7 @@
  * that the connection can go on. */
 #define DISCARD_BYTES_MAX ((uint64_t)1 << 20)
 
-enum state { READING, WAITING, READY, EXPIRED, ANSWERED };
+enum state { RUNNING, WAITING, READY, EXPIRED, GONE };
 
 /* Owned by the HTTP thread of its connection, except for the fields named
  * otherwise. */
@@ -41,6 +41,8 @@ struct exchange {
     double started_at;       /* monotonic seconds */
     char method[16];         /* cut */
     char id[REQUEST_ID_BYTES];
+    bool late;      /* the completion of a wait that the reaper ended may still come */
+    bool postponed; /* suspended, but nothing was started */
 
     /* Any thread.  Only its release and acquire order what the completion's thread
      * wrote before what the HTTP thread reads after the resume. */
@@ -112,38 +114,59 @@ static enum exchange_step answer_refusal(struct exchange *exchange, enum refusal
     return EXCHANGE_ANSWER;
 }
 
-static enum exchange_step begin_wait(struct exchange *exchange) {
+/* Acquire: a completion that has come is over. */
+static bool completion_is_late(const struct exchange *exchange) {
+    return exchange->late && atomic_load_explicit(&exchange->references, memory_order_acquire) > 1;
+}
+
+/* False: nothing waits any more. */
+static bool begin_wait(struct exchange *exchange) {
     struct exchanges *all = exchange->all;
-    /* An expired call whose completion is outstanding (it comes in this instant, or its
-     * client has gone) cannot wait with it again.  Acquire: a completion that has come
-     * is over. */
-    if (atomic_load_explicit(&exchange->state, memory_order_relaxed) == EXPIRED &&
-        atomic_load_explicit(&exchange->references, memory_order_acquire) > 1) {
-        atomic_store_explicit(&exchange->state, ANSWERED, memory_order_relaxed);
-        return answer_refusal(exchange, REFUSAL_STOPPING);
-    }
     atomic_fetch_add(&all->suspended, 1);
     if (atomic_load(&all->stopped)) {
         atomic_fetch_sub(&all->suspended, 1);
-        atomic_store_explicit(&exchange->state, ANSWERED, memory_order_relaxed);
-        return answer_refusal(exchange, REFUSAL_STOPPING);
+        return false;
     }
     atomic_fetch_add_explicit(&all->api->http->waiting, 1, memory_order_relaxed);
-    exchange->watched.deadline = clock_monotonic_seconds() + call_patience_seconds(exchange->call);
+    exchange->late = completion_is_late(exchange);
+    exchange->postponed = exchange->late;
+    exchange->watched.deadline = clock_monotonic_seconds() +
+                                 (exchange->postponed ? 0 : call_patience_seconds(exchange->call));
     all->transport->suspend(exchange->connection);
-    atomic_fetch_add_explicit(&exchange->references, 1, memory_order_relaxed);
+    if (!exchange->postponed) {
+        atomic_fetch_add_explicit(&exchange->references, 1, memory_order_relaxed);
+    }
     atomic_store_explicit(&exchange->state, WAITING, memory_order_release);
     reaper_watch(all->reaper, &exchange->watched);
-    call_start(exchange->call, &exchange->completion);
-    return EXCHANGE_WAIT;
+    if (!exchange->postponed) {
+        call_start(exchange->call, &exchange->completion);
+    }
+    return true;
+}
+
+/* Whether a wait is over of which the call has not heard yet. */
+static bool has_waited(enum state state) {
+    return state == READY || state == EXPIRED || state == GONE;
+}
+
+/* The api's next word after a wait is over. */
+static enum call_state end_suspension(struct exchange *exchange, enum state state) {
+    reaper_forget(exchange->all->reaper, &exchange->watched);
+    atomic_store_explicit(&exchange->state, RUNNING, memory_order_relaxed);
+    if (exchange->postponed) {
+        exchange->postponed = false;
+        return CALL_WAITING;
+    }
+    exchange->late = state != READY;
+    return call_resume(exchange->call, state != READY);
 }
 
 static struct exchange *exchange_of(struct watched *watched) {
     return (struct exchange *)((char *)watched - offsetof(struct exchange, watched));
 }
 
-static void expire(struct watched *watched) {
-    end_wait(exchange_of(watched), EXPIRED);
+static void expire(struct watched *watched, bool gone) {
+    end_wait(exchange_of(watched), gone ? GONE : EXPIRED);
 }
 
 /* Only of one that waits is the connection certainly there: and of one that has just
@@ -235,7 +258,7 @@ struct exchange *exchange_create(struct exchanges *all, const char *target) {
     memset(exchange, 0, sizeof *exchange);
     exchange->all = all;
     exchange->completion.complete = complete;
-    atomic_init(&exchange->state, READING);
+    atomic_init(&exchange->state, RUNNING);
     atomic_init(&exchange->references, 1);
     exchange->started_at = clock_monotonic_seconds();
     memcpy(exchange->target, target, bytes);
@@ -325,12 +348,6 @@ static void count_answering(struct exchange *exchange) {
     }
 }
 
-/* The api's next word after a wait is over. */
-static enum call_state resume_call(struct exchange *exchange, enum state state) {
-    reaper_forget(exchange->all->reaper, &exchange->watched);
-    return call_resume(exchange->call, state == EXPIRED);
-}
-
 enum exchange_step exchange_end(struct exchange *exchange) {
     const enum state state = atomic_load_explicit(&exchange->state, memory_order_acquire);
     if (state == WAITING) {
@@ -340,16 +357,15 @@ enum exchange_step exchange_end(struct exchange *exchange) {
     if (exchange->refusal != REFUSAL_NONE) {
         return EXCHANGE_ANSWER;
     }
-    if (state == READY || state == EXPIRED) {
-        exchange->call_state = resume_call(exchange, state);
+    if (has_waited(state)) {
+        exchange->call_state = end_suspension(exchange, state);
     } else if (exchange->call_state == CALL_READING) {
         exchange->call_state = call_end(exchange->call);
     }
     assert(exchange->call_state != CALL_READING);
     if (exchange->call_state == CALL_WAITING) {
-        return begin_wait(exchange);
+        return begin_wait(exchange) ? EXCHANGE_WAIT : answer_refusal(exchange, REFUSAL_STOPPING);
     }
-    atomic_store_explicit(&exchange->state, ANSWERED, memory_order_relaxed);
     return EXCHANGE_ANSWER;
 }
 
@@ -378,25 +394,43 @@ const struct buffer *exchange_body(const struct exchange *exchange) {
     return &exchange->body;
 }
 
+/* The piece before is sent: CALL_ANSWERED, and the next one is there (an empty one: the
+ * end), or CALL_WAITING, or CALL_BROKEN. */
+static enum call_state next_piece(struct exchange *exchange, enum state state) {
+    exchange->piece_bytes = 0;
+    return has_waited(state) ? end_suspension(exchange, state) : call_next_piece(exchange->call);
+}
+
 ptrdiff_t exchange_read(struct exchange *exchange, char *bytes, size_t size) {
-    struct response *response = call_response(exchange->call);
-    if (exchange->piece_bytes == response->body.used) {
-        exchange->piece_bytes = 0;
-        if (!response->next_piece(exchange->call)) {
-            return -1;
+    const struct buffer *piece = &call_response(exchange->call)->body;
+    if (exchange->piece_bytes == piece->used) {
+        const enum state state = atomic_load_explicit(&exchange->state, memory_order_acquire);
+        if (state == WAITING) {
+            return EXCHANGE_READ_SUSPENDED; /* still: there is nothing to do */
+        }
+        exchange->call_state = next_piece(exchange, state);
+        if (exchange->call_state == CALL_BROKEN) {
+            return EXCHANGE_READ_BROKEN;
+        }
+        if (state == GONE) {
+            return EXCHANGE_READ_END;
+        }
+        if (exchange->call_state == CALL_WAITING) {
+            return begin_wait(exchange) ? EXCHANGE_READ_SUSPENDED : EXCHANGE_READ_END;
+        }
+        if (piece->used == 0) {
+            return EXCHANGE_READ_END;
         }
     }
-    const size_t count = size_min(size, response->body.used - exchange->piece_bytes);
-    if (count > 0) {
-        memcpy(bytes, response->body.data + exchange->piece_bytes, count);
-    }
+    const size_t count = size_min(size, piece->used - exchange->piece_bytes);
+    memcpy(bytes, piece->data + exchange->piece_bytes, count);
     exchange->piece_bytes += count;
     count_sent(exchange, count);
     return (ptrdiff_t)count;
 }
 
 bool exchange_closes(const struct exchange *exchange) {
-    return exchange->refusal != REFUSAL_NONE ||
+    return exchange->refusal != REFUSAL_NONE || call_response(exchange->call)->closes ||
            atomic_load_explicit(&exchange->all->draining, memory_order_relaxed);
 }
 
@@ -464,8 +498,8 @@ void exchange_finish(struct exchange *exchange) {
     if (exchange->call != NULL) {
         /* Resumed, but the connection broke before the call heard of it.  A call
          * that expired has to know, since its completion is outstanding. */
-        if (state == READY || state == EXPIRED) {
-            (void)resume_call(exchange, state);
+        if (has_waited(state)) {
+            (void)end_suspension(exchange, state);
         }
         call_destroy(exchange->call);
         exchange->call = NULL;

@@ -5,13 +5,25 @@
  * connection; what other threads do is `completion` and the reaper, and both can
  * only make one change of one atomic state:
  *
- *                        completion ┌─► READY ───┐
- *   READING ─► (suspended) WAITING ─┤            ├─► WAITING again, or ANSWERED
- *      └──► ANSWERED         reaper └─► EXPIRED ─┘
+ *                                completion ┌─► READY ───┐
+ *   RUNNING ─► (suspended) WAITING ─────────┤  deadline  │
+ *      ▲                             reaper ├─► EXPIRED ─┤
+ *      │                                    │  no client │
+ *      │                             reaper └─► GONE ────┤
+ *      └────────────────────────────────────────────────┘
+ *
+ * RUNNING is everything that the HTTP thread does: the body is read, or the call has
+ * heard how its wait ended and answers or waits again.  A call may wait before its
+ * answer (exchange_end) and between two pieces of it (exchange_read); the rules are the
+ * same for both.
  *
  * Suspend first, then WAITING, then call_start.  Who makes the change from WAITING
  * resumes the connection; who comes too late does nothing.  So a connection is
  * resumed exactly once for each time it was suspended.
+ *
+ * A wait that the reaper ended may have its completion still on the way, and there is
+ * only one completion: until it has come the next wait is postponed, that is, the
+ * connection is suspended for a tick of the reaper's and nothing is started.
  *
  * The reaper looks several times a second at those that wait and expires the ones
  * whose patience is over, or whose client has gone, which libmicrohttpd does not
@@ -111,11 +123,13 @@ const struct response *exchange_response(struct exchange *exchange, enum refusal
 /* Lives as long as the exchange: see exchange_keep_body. */
 const struct buffer *exchange_body(const struct exchange *exchange);
 
-/* Up to `size` more bytes of an answer that comes in pieces: how many, 0 at the end, -1
- * when there was no memory to go on. */
+/* Up to `size` more bytes of an answer that comes in pieces: how many, or one of these. */
+#define EXCHANGE_READ_SUSPENDED ((ptrdiff_t)0) /* read again once resumed */
+#define EXCHANGE_READ_END ((ptrdiff_t)-1)
+#define EXCHANGE_READ_BROKEN ((ptrdiff_t)-2) /* no memory to go on with */
 ptrdiff_t exchange_read(struct exchange *exchange, char *bytes, size_t size);
 
-/* Whether the answer closes the connection. */
+/* Whether the answer closes the connection; after exchange_response. */
 bool exchange_closes(const struct exchange *exchange);
 
 /* The answer's body is being sent: the exchange stays until exchange_drop_body,

@@ -325,13 +325,19 @@ static enum MHD_Result queue_refusal(const struct http *http, struct MHD_Connect
     return result;
 }
 
+/* A reader that has nothing may return 0 if it has suspended the connection; it is called
+ * again after the resume. */
 static ssize_t read_pieces(void *context, uint64_t position, char *bytes, size_t size) {
     (void)position;
     const ptrdiff_t count = exchange_read(context, bytes, size);
-    if (count > 0) {
+    switch (count) {
+    case EXCHANGE_READ_END:
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    case EXCHANGE_READ_BROKEN:
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    default: /* or EXCHANGE_READ_SUSPENDED */
         return count;
     }
-    return count == 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
 /* A body in pieces is read by the connection's own thread before the request's

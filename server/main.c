@@ -47,6 +47,7 @@
 struct process {
     struct options options;
     struct api api;
+    struct waiting_room waiting; /* any thread */
     struct listener listener;
     struct guard guard;
     struct http *http;
@@ -99,6 +100,14 @@ static void tell_connection_limits(struct process *process) {
     };
 }
 
+/* At least one seat, however few connections there are. */
+static void start_waiting_room(struct process *process) {
+    const struct options *options = &process->options;
+    const size_t half = size_max(options->connections_max / 2, 1);
+    waiting_room_init(&process->waiting, options->waiting_max > 0 ? options->waiting_max : half);
+    process->api.waiting = &process->waiting;
+}
+
 static enum error_code start_engine(struct process *process, struct error *error) {
     const struct options *options = &process->options;
     const struct engine_settings settings = {
@@ -109,6 +118,7 @@ static enum error_code start_engine(struct process *process, struct error *error
     };
     process->api.body_bytes_max = options->body_bytes_max;
     tell_connection_limits(process);
+    start_waiting_room(process);
     memory_start();
     const enum error_code code = numerics_start(error); /* before any thread computes */
     return code == ERROR_NONE ? engine_create(&settings, &process->api.engine, error) : code;

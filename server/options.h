@@ -36,6 +36,7 @@ struct options {
     double header_timeout_seconds;
     double body_timeout_seconds;
     size_t bytes_per_second_min;
+    size_t waiting_max; /* 0: half of connections_max */
     double drain_timeout_seconds;
     enum log_format log_format;
     enum log_level log_level;

@@ -67,7 +67,7 @@ void reaper_forget(struct reaper *reaper, struct watched *watched) {
 static void expire_late(struct reaper *reaper, double now) {
     for (struct watched *at = reaper->first; at != NULL; at = at->next) {
         if (reaper->expires_all || at->deadline <= now) {
-            reaper->calls.expire(at);
+            reaper->calls.expire(at, false);
         }
     }
 }
@@ -88,7 +88,7 @@ static void expire_gone(struct reaper *reaper) {
         const int ready = poll(sockets, count, 0);
         for (nfds_t i = 0; ready > 0 && i < count; i++) {
             if ((sockets[i].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) {
-                reaper->calls.expire(looked_at[i]);
+                reaper->calls.expire(looked_at[i], true);
             }
         }
     }

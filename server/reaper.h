@@ -24,9 +24,9 @@ struct watched {
 
 /* What its owner does for it. */
 struct reaper_calls {
-    /* The deadline is over, or the client has gone.  May come again and again until
+    /* The deadline is over, or the client has `gone`.  May come again and again until
      * reaper_forget; must not wait, nor call the reaper. */
-    void (*expire)(struct watched *watched);
+    void (*expire)(struct watched *watched, bool gone);
     /* The socket of one that still waits, or -1. */
     int (*socket)(struct watched *watched);
     /* Look at the open connections; false: there are none, sleep until reaper_wake. */

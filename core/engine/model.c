@@ -220,13 +220,19 @@ struct settings *model_settings(struct model *model) {
     return settings;
 }
 
-size_t model_history(struct model *model, uint64_t after, size_t limit, struct history_row *rows) {
+size_t model_history(struct model *model, uint64_t after, size_t limit, struct history_row *rows,
+                     struct history_range *range) {
     pthread_mutex_lock(&model->lock);
     const struct history *history = &model->history;
     const size_t first = history_after(history, after);
     const size_t count = size_min(limit, history->count - first);
     for (size_t i = 0; i < count; i++) {
         rows[i] = *history_at(history, first + i);
+    }
+    if (range != NULL) {
+        range->oldest = history->count > 0 ? history_at(history, 0)->batch : 0;
+        range->newest_number = model->last_number;
+        range->deleted = model->deleted;
     }
     pthread_mutex_unlock(&model->lock);
     return count;

@@ -136,9 +136,17 @@ struct model_figures model_look(struct model *model);
 /* The newest acknowledged settings, referenced. */
 struct settings *model_settings(struct model *model);
 
+/* What the history has, and could have. */
+struct history_range {
+    uint64_t oldest;        /* batch number of the oldest row that is kept; 0: there is none */
+    uint64_t newest_number; /* of the newest acknowledged batch; 0: there is none */
+    bool deleted;           /* the model: no row is added any more */
+};
+
 /* Copy up to `limit` rows whose batch number is above `after` into `rows`, oldest
- * first; returns how many. */
-size_t model_history(struct model *model, uint64_t after, size_t limit, struct history_row *rows);
+ * first; returns how many.  `range` (or NULL) is of the same instant. */
+size_t model_history(struct model *model, uint64_t after, size_t limit, struct history_row *rows,
+                     struct history_range *range);
 
 /* Mark the model as deleted, if its settings are of that revision (0: any): from now on
  * it takes no new work.  ERROR_GONE when it is deleted already, ERROR_STALE.  Whoever

@@ -54,7 +54,7 @@ START_TEST(test_batches_have_numbers_in_the_order_of_posting_and_train_in_it) {
         EXPECT_COUNT(row.step, i + 1);
     }
     struct history_row rows[60];
-    EXPECT_COUNT(model_history(stage.model, 0, 60, rows), 50);
+    EXPECT_COUNT(model_history(stage.model, 0, 60, rows, NULL), 50);
     for (size_t i = 0; i < 50; i++) {
         EXPECT_COUNT(rows[i].batch, i + 1);
     }
@@ -124,7 +124,7 @@ START_TEST(test_cancelled_batches_keep_their_place_in_the_history) {
     ck_assert(queue_find_batch(stage.model, 2, &rows[0], &error) == ERROR_NONE);
     ck_assert(rows[0].state == ENTRY_CANCELLED);
     gate_open(&stage.gate);
-    AWAIT(model_history(stage.model, 0, 8, rows) == 5);
+    AWAIT(model_history(stage.model, 0, 8, rows, NULL) == 5);
     static const enum entry_state states[] = {ENTRY_DONE, ENTRY_CANCELLED, ENTRY_CANCELLED,
                                               ENTRY_DONE, ENTRY_DONE};
     static const uint64_t steps[] = {1, 1, 1, 2, 3};

@@ -22,12 +22,14 @@ struct waiting {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static struct watched *expired;
+static bool expired_as_gone;
 static unsigned sweeps;
 static bool connected;
 
-static void expire(struct watched *watched) {
+static void expire(struct watched *watched, bool gone) {
     pthread_mutex_lock(&lock);
     expired = watched;
+    expired_as_gone = gone;
     pthread_cond_signal(&changed);
     pthread_mutex_unlock(&lock);
 }
@@ -96,6 +98,7 @@ START_TEST(test_who_waits_expires_at_the_deadline) {
     watch(reaper, &early, deadline);
     await(has_expired, &early, "the expiry of who has a deadline");
     ck_assert(clock_monotonic_seconds() >= deadline);
+    ck_assert(!expired_as_gone);
     forget(reaper, &early);
     forget(reaper, &never);
     reaper_destroy(reaper);
@@ -110,6 +113,7 @@ START_TEST(test_who_has_gone_expires) {
     close(gone.sockets.theirs);
     gone.sockets.theirs = -1;
     await(has_expired, &gone, "the expiry of who has gone");
+    ck_assert(expired_as_gone);
     forget(reaper, &gone);
     forget(reaper, &stays);
     reaper_destroy(reaper);
