@@ -17,6 +17,8 @@ Suite *predictions_suite(void);
 Suite *evaluations_suite(void);
 Suite *normalization_suite(void);
 Suite *loss_suite(void);
+Suite *streams_suite(void);
+Suite *accept_suite(void);
 Suite *health_suite(void);
 Suite *bad_input_suite(void);
 Suite *csv_suite(void);

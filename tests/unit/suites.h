@@ -33,6 +33,7 @@
     SUITE(request_id)                                                                              \
     SUITE(request_log)                                                                             \
     SUITE(json_write)                                                                              \
+    SUITE(accept)                                                                                  \
     SUITE(openapi)                                                                                 \
     SUITE(route)                                                                                   \
     SUITE(intake)                                                                                  \
