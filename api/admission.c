@@ -243,6 +243,7 @@ static bool read_options(struct call *call) {
         [INTAKE_TOP_K] = PARAMETER_TOP_K,
         [INTAKE_MIN_STEP] = PARAMETER_MIN_STEP,
         [INTAKE_CONFUSION_MATRIX] = PARAMETER_CONFUSION_MATRIX,
+        [INTAKE_PER_EXAMPLE] = PARAMETER_PER_EXAMPLE,
     };
     for (enum intake_option option = 0; option < INTAKE_OPTIONS; option++) {
         const struct parameter_description *row = &parameter_descriptions[parameters[option]];

@@ -25,41 +25,75 @@ static void write_class(struct json_writer *json, const struct evaluation *evalu
     json_write_end_object(json);
 }
 
-static void write_confusion_row(struct json_writer *json, const struct evaluation *evaluation,
-                                size_t row) {
-    const uint64_t *counts = evaluation->confusion_matrix + row * evaluation->classes;
-    json_write_begin_array(json);
-    for (size_t column = 0; column < evaluation->classes; column++) {
-        json_write_unsigned(json, counts[column]);
-    }
-    json_write_end_array(json);
-}
-
 /* --- by pieces --------------------------------------------------------------------
- * Of a classification with many classes the lists are long: `stream_row` counts
- * first the classes, then the rows of the confusion matrix. */
+ * With many classes or rows the lists are long: `stream_row` counts through all of them,
+ * one list behind the other. */
 
 #define PIECE_BYTES 32768
 
+static void write_class_row(struct call *call, size_t row) {
+    write_class(&call->stream, &call->query->evaluation, &call->model->specification, row);
+}
+
+static void write_confusion_row(struct call *call, size_t row) {
+    const struct evaluation *evaluation = &call->query->evaluation;
+    const uint64_t *counts = evaluation->confusion_matrix + row * evaluation->classes;
+    json_write_begin_array(&call->stream);
+    for (size_t column = 0; column < evaluation->classes; column++) {
+        json_write_unsigned(&call->stream, counts[column]);
+    }
+    json_write_end_array(&call->stream);
+}
+
+static void write_loss_row(struct call *call, size_t row) {
+    json_write_float(&call->stream, call->query->evaluation.row_losses[row]);
+}
+
+static size_t count_classes(const struct evaluation *evaluation) {
+    return evaluation->classes;
+}
+
+static size_t count_confusion_rows(const struct evaluation *evaluation) {
+    return evaluation->confusion_matrix != NULL ? evaluation->classes : 0;
+}
+
+static size_t count_losses(const struct evaluation *evaluation) {
+    return evaluation->row_losses != NULL ? evaluation->examples : 0;
+}
+
+/* A list without rows is left out. */
+static const struct {
+    const char *key;
+    size_t (*count)(const struct evaluation *evaluation);
+    void (*write)(struct call *call, size_t row);
+} lists[] = {
+    {"per_class", count_classes, write_class_row},
+    {"confusion_matrix", count_confusion_rows, write_confusion_row},
+    {"losses", count_losses, write_loss_row},
+};
+#define LISTS (sizeof lists / sizeof *lists)
+
 static size_t list_rows(const struct evaluation *evaluation) {
-    return evaluation->classes * (evaluation->confusion_matrix != NULL ? 2 : 1);
+    size_t rows = 0;
+    for (size_t i = 0; i < LISTS; i++) {
+        rows += lists[i].count(evaluation);
+    }
+    return rows;
 }
 
 static void write_list_row(struct call *call, size_t row) {
     const struct evaluation *evaluation = &call->query->evaluation;
+    size_t list = 0;
+    while (row >= lists[list].count(evaluation)) {
+        row -= lists[list++].count(evaluation);
+    }
     if (row == 0) {
-        json_write_key(&call->stream, "per_class");
+        json_write_key(&call->stream, lists[list].key);
         json_write_begin_array(&call->stream);
     }
-    if (row == evaluation->classes) {
+    lists[list].write(call, row);
+    if (row + 1 == lists[list].count(evaluation)) {
         json_write_end_array(&call->stream);
-        json_write_key(&call->stream, "confusion_matrix");
-        json_write_begin_array(&call->stream);
-    }
-    if (row < evaluation->classes) {
-        write_class(&call->stream, evaluation, &call->model->specification, row);
-    } else {
-        write_confusion_row(&call->stream, evaluation, row - evaluation->classes);
     }
 }
 
@@ -71,9 +105,6 @@ static void write_piece(struct call *call) {
         write_list_row(call, call->stream_row++);
     }
     if (call->stream_row == rows) {
-        if (rows > 0) {
-            json_write_end_array(&call->stream);
-        }
         json_write_end_object(&call->stream);
         call->stream_row++; /* the document is whole */
     }
@@ -132,6 +163,7 @@ void evaluations_post(struct call *call) {
     const struct evaluation_request request = {
         .top_k = call->intake->options.top_k,
         .confusion_matrix = call->intake->options.confusion_matrix,
+        .per_example = call->intake->options.per_example,
     };
     answer_query(call, QUERY_EVALUATION, &request, answer_evaluation);
 }

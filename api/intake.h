@@ -25,18 +25,25 @@
 enum intake_purpose {
     INTAKE_BATCH,      /* inputs, labels or targets, sample_weights */
     INTAKE_PREDICTION, /* inputs; top_k, min_step */
-    INTAKE_EVALUATION  /* inputs, labels or targets; top_k, confusion_matrix */
+    INTAKE_EVALUATION  /* inputs, labels or targets; top_k, confusion_matrix, per_example */
 };
 
 /* What a body says beside its tensors, or the query where the body has no place for
  * it. */
-enum intake_option { INTAKE_TOP_K, INTAKE_MIN_STEP, INTAKE_CONFUSION_MATRIX, INTAKE_OPTIONS };
+enum intake_option {
+    INTAKE_TOP_K,
+    INTAKE_MIN_STEP,
+    INTAKE_CONFUSION_MATRIX,
+    INTAKE_PER_EXAMPLE,
+    INTAKE_OPTIONS
+};
 
 struct intake_options {
     bool given[INTAKE_OPTIONS];
     size_t top_k;          /* 0: not asked for */
     uint64_t min_step;     /* weights of this step or later; 0: whatever there is */
     bool confusion_matrix; /* asked for, whatever the number of classes */
+    bool per_example;      /* the loss of each row */
 };
 
 /* How the numbers of a body become inputs: x·scale + offset, in double. */

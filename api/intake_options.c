@@ -53,6 +53,16 @@ static enum error_code set_confusion_matrix(struct intake *intake, double value,
     return ERROR_NONE;
 }
 
+static double per_example(const struct intake_options *options) {
+    return options->per_example;
+}
+
+static enum error_code set_per_example(struct intake *intake, double value, struct error *error) {
+    (void)error; /* there is a loss of every model */
+    intake->options.per_example = value != 0;
+    return ERROR_NONE;
+}
+
 static const struct {
     const char *name;
     unsigned purposes;
@@ -63,6 +73,7 @@ static const struct {
     [INTAKE_MIN_STEP] = {"min_step", PREDICTION, min_step, set_min_step},
     [INTAKE_CONFUSION_MATRIX] = {"confusion_matrix", EVALUATION, confusion_matrix,
                                  set_confusion_matrix},
+    [INTAKE_PER_EXAMPLE] = {"per_example", EVALUATION, per_example, set_per_example},
 };
 
 bool intake_purpose_has_option(enum intake_purpose purpose, enum intake_option option) {

@@ -19,6 +19,7 @@ const struct json_field json_fields[] = {
     {"top_k", FIELD_POSITIVE, INTAKE_TENSORS, INTAKE_TOP_K, "a whole number"},
     {"min_step", FIELD_WHOLE, INTAKE_TENSORS, INTAKE_MIN_STEP, "a whole number"},
     {"confusion_matrix", FIELD_BOOLEAN, INTAKE_TENSORS, INTAKE_CONFUSION_MATRIX, "true or false"},
+    {"per_example", FIELD_BOOLEAN, INTAKE_TENSORS, INTAKE_PER_EXAMPLE, "true or false"},
 };
 enum { FIELDS = sizeof json_fields / sizeof *json_fields };
 

@@ -76,6 +76,13 @@ const struct parameter_description parameter_descriptions[PARAMETER_COUNT] = {
             .documentation = "Cut the n rows of the body into ⌈n/batch_size⌉ batches in order, all "
                              "of them accepted or none.",
         },
+    [PARAMETER_PER_EXAMPLE] =
+        {
+            .name = "per_example",
+            .type = PARAMETER_BOOLEAN,
+            .documentation = "The field `per_example` of a JSON body, for every body: the loss of "
+                             "each row, too.",
+        },
     [PARAMETER_AFTER_BATCH] =
         {
             .name = "after",

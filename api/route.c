@@ -324,7 +324,7 @@ const struct route routes[] = {
                  .scope = SCOPE_READ,
                  .body = BODY_EVALUATION,
                  .parameters = {PARAMETER_SCALE, PARAMETER_OFFSET, PARAMETER_TOP_K,
-                                PARAMETER_CONFUSION_MATRIX},
+                                PARAMETER_CONFUSION_MATRIX, PARAMETER_PER_EXAMPLE},
                  .hears = {HEADER_IF_MATCH},
                  .answers =
                      {

@@ -39,6 +39,9 @@ static const struct schema_field layer_fields[] = {
     MODEL_AND_STEP,                                                                                \
     {"loss", SCHEMA_FIGURE, NULL, ALWAYS},                                                         \
     {"examples", SCHEMA_COUNT, NULL, ALWAYS}
+#define ROW_LOSSES                                                                                 \
+    {"losses", SCHEMA_LIST(SCHEMA_NUMBER), "With `per_example`: of each row; `loss` is their mean.",\
+     SOMETIMES}
 /* clang-format on */
 
 static const struct schema_field model_fields[] = {
@@ -260,6 +263,7 @@ static const struct schema_field classification_evaluation_fields[] = {
          CONFUSION_CLASSES_DEFAULT) " classes only where asked for.",
      SOMETIMES},
     TABLE,
+    ROW_LOSSES,
     {0},
 };
 
@@ -269,6 +273,7 @@ static const struct schema_field regression_evaluation_fields[] = {
     {"rmse", SCHEMA_FIGURE, NULL, ALWAYS},
     {"r2", SCHEMA_FIGURE, NULL, ALWAYS},
     TABLE,
+    ROW_LOSSES,
     {0},
 };
 

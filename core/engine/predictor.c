@@ -65,6 +65,23 @@ static bool check_finite(struct query *query) {
     return true;
 }
 
+/* Where the losses of rows are asked for, each has to be a number. */
+static bool check_losses_finite(struct query *query) {
+    const float *losses = query->evaluation.row_losses;
+    for (size_t i = 0; losses != NULL && i < query->examples.rows; i++) {
+        if (!isfinite(losses[i])) {
+            char pointer[64];
+            snprintf(pointer, sizeof pointer, "/inputs/%zu", i);
+            error_set(&query->error, ERROR_INVALID, pointer,
+                      "the loss of row %zu overflows float32; inputs and targets that lie closer "
+                      "do not",
+                      i);
+            return false;
+        }
+    }
+    return true;
+}
+
 static void predict_alone(const struct network *network, const struct weights *weights,
                           struct query *query, float *scratch) {
     network_predict(network, weights->parameters, weights_standardizer(weights, network), false,
@@ -197,6 +214,7 @@ static void evaluate(struct worker *worker, struct query *query) {
     evaluation_compute(&query->evaluation, network, &query->evaluation_request, &batch,
                        (float *)query->outputs.data, query->workspace.data,
                        (struct pause){let_predictions_in, worker});
+    check_losses_finite(query);
 }
 
 /* float32 little-endian, layer by layer, no padding: W [out × in], b [out], and γ

@@ -23,6 +23,7 @@ struct workspace {
     uint64_t *confusion_matrix;
     struct ranked *ranked, *merged; /* [rows] each */
     float *activated;               /* [a piece's rows × outputs] */
+    float *row_losses;              /* [rows], or NULL */
 };
 
 /* Exclusive classes, or sigmoid outputs that are each a class. */
@@ -44,8 +45,9 @@ static bool wants_confusion(const struct network *network,
            (classes <= CONFUSION_CLASSES_DEFAULT || request->confusion_matrix);
 }
 
-size_t evaluation_bytes(const struct network *network, const struct evaluation_request *request,
-                        size_t rows) {
+/* Of what classes need, without the losses of rows. */
+static size_t class_bytes(const struct network *network, const struct evaluation_request *request,
+                          size_t rows) {
     const size_t classes = class_count(network);
     if (classes == 0) {
         return sizeof(uint64_t);
@@ -65,11 +67,26 @@ size_t evaluation_bytes(const struct network *network, const struct evaluation_r
     return total;
 }
 
+size_t evaluation_bytes(const struct network *network, const struct evaluation_request *request,
+                        size_t rows) {
+    size_t total = class_bytes(network, request, rows), losses = 0;
+    return (request->per_example && !checked_multiply(rows, sizeof(float), &losses)) ||
+                   !checked_add(total, losses, &total)
+               ? SIZE_MAX
+               : total;
+}
+
 static struct workspace divide_workspace(const struct network *network,
                                          const struct evaluation_request *request, size_t rows,
                                          void *block) {
     const size_t classes = class_count(network);
     struct workspace w = {.per_class = block};
+    if (request->per_example) {
+        w.row_losses = (float *)((char *)block + class_bytes(network, request, rows));
+    }
+    if (classes == 0) {
+        return w;
+    }
     w.predicted = (uint64_t *)(w.per_class + classes);
     w.right = w.predicted + classes;
     uint64_t *next = w.right + classes;
@@ -288,7 +305,7 @@ static void evaluate_regression(struct evaluation *evaluation, const struct netw
 
 /* Σ loss over some rows; where they hold logits, they become outputs. */
 static double rows_loss(const struct network *network, const struct pass_batch *batch, size_t begin,
-                        size_t count, float *outputs, float *activated) {
+                        size_t count, float *outputs, const struct workspace *w) {
     const size_t k = network->outputs;
     const bool logits = network_loss_takes_logits(network);
     float *own = outputs + begin * k;
@@ -296,16 +313,17 @@ static double rows_loss(const struct network *network, const struct pass_batch *
         .rows = count,
         .outputs = k,
         .Z = own,
-        .A = logits ? activated : own,
+        .A = logits ? w->activated : own,
         .labels = batch->labels != NULL ? batch->labels + begin : NULL,
         .targets = batch->targets != NULL ? batch->targets + begin * k : NULL,
         .batch_rows = batch->rows,
         .huber_delta = network->huber_delta,
+        .row_losses = w->row_losses != NULL ? w->row_losses + begin : NULL,
     };
     loss_functions[network->loss].rows(&rows);
     if (logits) {
-        assert(activated != NULL); /* these losses have classes */
-        memcpy(own, activated, count * k * sizeof *own);
+        assert(w->activated != NULL); /* these losses have classes */
+        memcpy(own, w->activated, count * k * sizeof *own);
     }
     return rows.loss_sum;
 }
@@ -320,14 +338,14 @@ void evaluation_compute(struct evaluation *evaluation, const struct network *net
         .classes = class_count(network),
         .top_k = request->top_k,
     };
-    struct workspace w = {0};
+    struct workspace w = divide_workspace(network, request, batch->rows, block);
+    evaluation->row_losses = w.row_losses;
     if (evaluation->classes > 0) {
-        w = divide_workspace(network, request, batch->rows, block);
         memset(block, 0, (size_t)((char *)w.ranked - (char *)block));
     }
     for (size_t begin = 0; begin < batch->rows; begin += ROWS_PER_PIECE) {
         const size_t count = size_min(ROWS_PER_PIECE, batch->rows - begin);
-        evaluation->loss += rows_loss(network, batch, begin, count, outputs, w.activated);
+        evaluation->loss += rows_loss(network, batch, begin, count, outputs, &w);
         for (size_t r = begin; r < begin + count && evaluation->classes > 0; r++) {
             (is_multi_label(network) ? count_multi_label : count_exclusive)(evaluation, network,
                                                                             batch, outputs, &w, r);

@@ -44,11 +44,14 @@ struct evaluation {
     uint64_t *confusion_matrix;      /* [classes × classes], or NULL */
     /* regression */
     double mae, rmse, r2;
+    /* both */
+    float *row_losses; /* [examples] unweighted, so `loss` is their mean; NULL: not asked for */
 };
 
 struct evaluation_request {
     size_t top_k;          /* 0: not asked for */
     bool confusion_matrix; /* beyond CONFUSION_CLASSES_DEFAULT classes only when asked */
+    bool per_example;      /* row_losses */
 };
 
 #define CONFUSION_CLASSES_DEFAULT 100

@@ -1,6 +1,7 @@
 /* /v1/models/{model}/evaluations: every metric on a case small enough for paper. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/integration/client.h"
@@ -38,6 +39,85 @@ START_TEST(test_loss_and_accuracy) {
         answer, "/loss",
         (softplus(-2) + softplus(1) + softplus(-1) + softplus(2) + softplus(-3) + softplus(-3)) /
             6);
+}
+END_TEST
+
+static void want_pair_losses(const struct answer *answer) {
+    const double wanted[] = {softplus(-2), softplus(1),  softplus(-1),
+                             softplus(2),  softplus(-3), softplus(-3)};
+    double sum = 0;
+    ck_assert(json_array_size(json_at(answer, "/losses")) == 6);
+    for (int i = 0; i < 6; i++) {
+        char pointer[32];
+        snprintf(pointer, sizeof pointer, "/losses/%d", i);
+        want_near(answer, pointer, wanted[i]);
+        sum += number_at(answer, pointer);
+    }
+    want_near(answer, "/loss", sum / 6);
+}
+
+START_TEST(test_per_example_tells_which_rows_hurt) {
+    want_pair_losses(evaluate_pair(", 'per_example': true"));
+    want_pair_losses(want_status(post(EVALUATIONS "?per_example=true",
+                                      "{'inputs': [[1], [0], [-2], [-3], [2], [-4]], "
+                                      "'labels': [1, 0, 0, 1, 1, 0]}"),
+                                 200));
+}
+END_TEST
+
+START_TEST(test_row_losses_are_left_out_unless_asked_for) {
+    want_absent(evaluate_pair(""), "/losses");
+    want_absent(want_status(post(EVALUATIONS "?per_example=false",
+                                 "{'inputs': [[1]], 'labels': [1], 'per_example': false}"),
+                            200),
+                "/losses");
+    want_problem(post(EVALUATIONS, "{'inputs': [[1]], 'labels': [1], 'per_example': 1}"), 422,
+                 "/per_example");
+    want_problem(post(EVALUATIONS "?per_example=1", "{'inputs': [[1]], 'labels': [1]}"), 422, NULL);
+}
+END_TEST
+
+/* Of one line, out = 2·x + 2. */
+START_TEST(test_row_losses_of_a_regression) {
+    create_line("m", 2);
+    const struct answer *answer =
+        want_status(post(EVALUATIONS, "{'inputs': [[0], [1], [2]], 'targets': [[2], [1], [8]], "
+                                      "'per_example': true}"),
+                    200);
+    want_json(answer, "/losses", "[0, 9, 4]");
+}
+END_TEST
+
+/* 2e25 is a float32, its square is none; without per_example the loss is null. */
+START_TEST(test_row_loss_that_overflows_names_its_row) {
+    const char *rows = "'inputs': [[0], [1e25]], 'targets': [[2], [1]]";
+    create_line("m", 2);
+    want_problem(post(EVALUATIONS, "{%s, 'per_example': true}", rows), 422, "/inputs/1");
+    want_json(want_status(post(EVALUATIONS, "{%s}", rows), 200), "/loss", "null");
+}
+END_TEST
+
+/* Far more than a piece of the answer. */
+START_TEST(test_row_losses_of_many_rows_come_whole) {
+    enum { ROWS = 20000 };
+    char *inputs = malloc(ROWS * 16), *targets = malloc(ROWS * 16);
+    size_t used = 0, used_targets = 0;
+    for (int i = 0; i < ROWS; i++) {
+        used += (size_t)sprintf(inputs + used, "%s[%d]", i > 0 ? "," : "", i % 7);
+        used_targets += (size_t)sprintf(targets + used_targets, "%s[0]", i > 0 ? "," : "");
+    }
+    create_line("m", 2);
+    const struct answer *answer = want_status(
+        post(EVALUATIONS "?per_example=true", "{'inputs': [%s], 'targets': [%s]}", inputs, targets),
+        200);
+    const json_t *losses = json_at(answer, "/losses");
+    ck_assert(json_array_size(losses) == ROWS);
+    for (int i = 0; i < ROWS; i++) {
+        const double out = 2 * (i % 7) + 2;
+        ck_assert(json_number_value(json_array_get(losses, (size_t)i)) == out * out);
+    }
+    free(inputs);
+    free(targets);
 }
 END_TEST
 
@@ -237,6 +317,11 @@ Suite *evaluations_suite(void) {
     Suite *suite = suite_create("evaluations");
     TCase *tests = shared_case(suite, "evaluations");
     tcase_add_test(tests, test_loss_and_accuracy);
+    tcase_add_test(tests, test_per_example_tells_which_rows_hurt);
+    tcase_add_test(tests, test_row_losses_are_left_out_unless_asked_for);
+    tcase_add_test(tests, test_row_losses_of_a_regression);
+    tcase_add_test(tests, test_row_loss_that_overflows_names_its_row);
+    tcase_add_test(tests, test_row_losses_of_many_rows_come_whole);
     tcase_add_test(tests, test_confusion_matrix_has_a_row_for_each_true_class);
     tcase_add_test(tests, test_precision_recall_and_f1_of_each_class);
     tcase_add_test(tests, test_roc_auc_counts_the_pairs_in_order);

@@ -250,7 +250,8 @@ static enum error_code try_prediction(struct stage *stage, struct error *error) 
 
 static enum error_code try_evaluation(struct stage *stage, struct error *error) {
     struct query *query;
-    const struct evaluation_request request = {.top_k = 2, .confusion_matrix = true};
+    const struct evaluation_request request = {
+        .top_k = 2, .confusion_matrix = true, .per_example = true};
     const enum error_code code =
         query_create(stage->model, QUERY_EVALUATION, &stage->examples, &request, &query, error);
     if (code == ERROR_NONE) {

@@ -225,6 +225,20 @@ START_TEST(test_a_confusion_matrix_is_for_exclusive_classes) {
 }
 END_TEST
 
+START_TEST(test_row_losses_are_for_every_model) {
+    model_regression(&model, 1, 3);
+    use(INTAKE_EVALUATION);
+    ck_assert(taken("{\"inputs\":[[1]],\"targets\":[[1,2,3]],\"per_example\":true}")
+                  ->options.per_example);
+    ck_assert(!taken("{\"inputs\":[[1]],\"targets\":[[1,2,3]],\"per_example\":false}")
+                   ->options.per_example);
+    refused("{\"per_example\":\"yes\"}", "/per_example", "true or false");
+    use(INTAKE_PREDICTION);
+    refused("{\"per_example\":true}", "/per_example", "unknown");
+    finish();
+}
+END_TEST
+
 START_TEST(test_each_call_has_its_own_fields) {
     model_softmax(&model, 1, 3, NULL);
     use(INTAKE_PREDICTION);
@@ -275,6 +289,7 @@ Suite *suite_intake(void) {
     tcase_add_test(tests, test_numbers_must_fit_float32);
     tcase_add_test(tests, test_top_k_is_for_exclusive_classes);
     tcase_add_test(tests, test_a_confusion_matrix_is_for_exclusive_classes);
+    tcase_add_test(tests, test_row_losses_are_for_every_model);
     tcase_add_test(tests, test_each_call_has_its_own_fields);
     tcase_add_test(tests, test_the_ledger_can_refuse);
     suite_add_tcase(suite, tests);

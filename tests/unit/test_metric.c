@@ -437,6 +437,88 @@ static void check_loss(enum loss loss, size_t outputs, bool labels) {
     twin_destroy(&twin);
 }
 
+/* Each row's loss is that of the reference for a batch of this row alone. */
+static void check_row_losses(enum loss loss, size_t outputs, bool labels) {
+    enum { INPUTS = 3, ROWS = 1100 }; /* more than a piece */
+    static float inputs[ROWS * INPUTS], targets[ROWS * 3], answers[ROWS * 3];
+    static int32_t classes[ROWS];
+    uint64_t random = 5;
+    for (size_t i = 0; i < ROWS * INPUTS; i++) {
+        inputs[i] = 3 * twin_random(&random);
+    }
+    for (size_t r = 0; r < ROWS; r++) {
+        classes[r] = (int32_t)(r % (outputs == 1 ? 2 : outputs));
+        for (size_t j = 0; j < outputs; j++) {
+            targets[r * outputs + j] = fabsf(twin_random(&random));
+        }
+    }
+    struct specification s;
+    specification_init(&s);
+    s.inputs = INPUTS;
+    lend_layers(&s, 2);
+    s.layers[0].units = 6;
+    s.layers[1].units = outputs;
+    s.loss = loss;
+    s.huber_delta = 0.25;
+    struct twin twin;
+    twin_create(&twin, &s);
+    twin.network.block_rows = 1;
+    const struct pass_batch batch = {.rows = ROWS,
+                                     .inputs = inputs,
+                                     .labels = labels ? classes : NULL,
+                                     .targets = labels ? NULL : targets};
+    float *scratch = memory_allocate(network_predict_scratch(&twin.network), sizeof *scratch);
+    network_predict(&twin.network, twin.parameters, NULL, network_loss_takes_logits(&twin.network),
+                    ROWS, inputs, answers, scratch);
+    void *workspace;
+    const struct evaluation e =
+        evaluate(&twin.network, (struct evaluation_request){.per_example = true}, &batch, answers,
+                 &workspace);
+    double sum = 0;
+    for (size_t r = 0; r < ROWS; r++) {
+        const struct pass_batch row = {.rows = 1,
+                                       .inputs = inputs + r * INPUTS,
+                                       .labels = labels ? classes + r : NULL,
+                                       .targets = labels ? NULL : targets + r * outputs};
+        twin_reference(&twin, &row);
+        const double wanted = reference_loss(&twin.reference, twin.weights, &twin.batch, NULL);
+        EXPECT_CLOSE(e.row_losses[r], wanted, 1e-5 * fabs(wanted) + 1e-6);
+        sum += (double)e.row_losses[r];
+    }
+    EXPECT_CLOSE(sum / ROWS, e.loss, 1e-6 * e.loss);
+    memory_free(workspace);
+    memory_free(scratch);
+    twin_destroy(&twin);
+}
+
+START_TEST(test_row_losses_are_the_reference_s_and_their_mean_is_the_loss) {
+    check_row_losses(LOSS_CATEGORICAL_CROSSENTROPY, 3, true);
+    check_row_losses(LOSS_CATEGORICAL_CROSSENTROPY, 3, false);
+    check_row_losses(LOSS_BINARY_CROSSENTROPY, 1, true);
+    check_row_losses(LOSS_BINARY_CROSSENTROPY, 3, false);
+    check_row_losses(LOSS_MSE, 3, false);
+    check_row_losses(LOSS_MAE, 2, false);
+    check_row_losses(LOSS_HUBER, 2, false);
+}
+END_TEST
+
+START_TEST(test_row_losses_are_made_when_asked) {
+    const struct network network = network_of(LOSS_MSE, 1);
+    float outputs[2] = {1, 2};
+    const float targets[2] = {1, 4};
+    const struct pass_batch batch = {.rows = 2, .targets = targets};
+    void *workspace;
+    struct evaluation e =
+        evaluate(&network, (struct evaluation_request){0}, &batch, outputs, &workspace);
+    ck_assert(e.row_losses == NULL);
+    memory_free(workspace);
+    e = evaluate(&network, (struct evaluation_request){.per_example = true}, &batch, outputs,
+                 &workspace);
+    EXPECT_ALL_CLOSE(2, e.row_losses, ((const double[]){0, 4}), 0);
+    memory_free(workspace);
+}
+END_TEST
+
 START_TEST(test_loss_is_what_training_finds) {
     check_loss(LOSS_CATEGORICAL_CROSSENTROPY, 3, true);
     check_loss(LOSS_CATEGORICAL_CROSSENTROPY, 3, false);
@@ -480,6 +562,10 @@ START_TEST(test_bytes_of_absurd_evaluations_do_not_overflow) {
     ck_assert(evaluation_bytes(&two, &request, SIZE_MAX / 16) == SIZE_MAX);
     ck_assert(evaluation_bytes(&numbers, &request, SIZE_MAX) < 1000);
     ck_assert(evaluation_bytes(&classes, &request, 1) >= 8000000000000);
+    const struct evaluation_request losses = {.per_example = true};
+    ck_assert(evaluation_bytes(&numbers, &losses, SIZE_MAX) == SIZE_MAX);
+    ck_assert(evaluation_bytes(&numbers, &losses, SIZE_MAX / 4) == SIZE_MAX);
+    ck_assert(evaluation_bytes(&numbers, &losses, 1000) >= 4000);
     const struct evaluation_request plain = {0};
     ck_assert(evaluation_bytes(&classes, &plain, 1) < 100000000);
     ck_assert(evaluation_bytes(&two, &plain, 1000) <= 2 * 48 + 4 * 8 + 1000 * (16 + 4));
@@ -505,6 +591,8 @@ Suite *suite_metric(void) {
     tcase_add_test(tests, test_r2_of_constant_targets_is_1_if_exact_else_0);
     tcase_add_test(tests, test_regression_holds_at_an_offset_of_a_million);
     tcase_add_test(tests, test_loss_is_what_training_finds);
+    tcase_add_test(tests, test_row_losses_are_the_reference_s_and_their_mean_is_the_loss);
+    tcase_add_test(tests, test_row_losses_are_made_when_asked);
     tcase_add_test(tests, test_a_long_evaluation_pauses);
     tcase_add_test(tests, test_bytes_of_absurd_evaluations_do_not_overflow);
     suite_add_tcase(suite, tests);
