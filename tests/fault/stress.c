@@ -4,7 +4,8 @@
  *   stress PROGRAM [SECONDS [LATENESS [ROWS]]]        make stress SECONDS=60
  *
  * Each connection is a thread with a random sequence of its own: batches with and
- * without waiting, predictions that wait for a step, long polls, evaluations, hashes,
+ * without waiting, predictions that wait for a step, long polls, streams of events that are
+ * torn off, evaluations, hashes,
  * cancelling, models made, cloned, reset, changed and deleted, sockets closed in the
  * middle of bodies and of waits.
  *
@@ -447,13 +448,74 @@ static void vanish(struct client *client, unsigned name, char *target) {
     atomic_fetch_add(&torn, 1);
 }
 
+/* The status once the head is there; 0 when the other side closed, -1 when it is late. */
+static int read_head(struct client *client, double until) {
+    client->answer_bytes = 0;
+    client->answer[0] = '\0';
+    while (strstr(client->answer, "\r\n\r\n") == NULL) {
+        const double left = until - now_seconds();
+        struct pollfd socket = {.fd = client->connection, .events = POLLIN};
+        if (left <= 0 || poll(&socket, 1, (int)(left * 1000) + 1) == 0) {
+            return -1;
+        }
+        const ssize_t got = recv(client->connection, client->answer + client->answer_bytes, 256, 0);
+        if (got <= 0 || client->answer_bytes + 512 > ANSWER_BYTES) {
+            return 0;
+        }
+        client->answer_bytes += (size_t)got;
+        client->answer[client->answer_bytes] = '\0';
+    }
+    return (int)strtol(client->answer + 9, NULL, 10);
+}
+
+/* Read what comes for a while, or nothing of it. */
+static void read_for(struct client *client, double seconds) {
+    const double until = now_seconds() + seconds;
+    for (double left = seconds; left > 0; left = until - now_seconds()) {
+        struct pollfd socket = {.fd = client->connection, .events = POLLIN};
+        if (poll(&socket, 1, (int)(left * 1000) + 1) > 0 &&
+            recv(client->connection, client->answer, ANSWER_BYTES, 0) <= 0) {
+            return; /* the model was deleted */
+        }
+    }
+}
+
+/* A stream begins in time, goes on for a bit and is torn off. */
+static void stream(struct client *client, unsigned name, char *target) {
+    char headers[128] = "Accept: text/event-stream\r\n";
+    sprintf(target, "/v1/models/m-%u/loss", name);
+    if (next_random(client, 2) == 0) {
+        sprintf(headers + strlen(headers), "Last-Event-ID: %u\r\n", next_random(client, 400));
+    }
+    disconnect(client, false);
+    const double start = now_seconds();
+    const int status = begin_call(client, "GET", target, headers, 0, 0)
+                           ? read_head(client, start + PLAIN_DEADLINE_SECONDS + lateness_seconds)
+                           : 0;
+    atomic_fetch_add(&calls, 1);
+    note_lateness(now_seconds() - start - PLAIN_DEADLINE_SECONDS);
+    if (status <= 0 || status >= 600) {
+        fail("the stream %s: %s", target, status < 0 ? "late" : "closed without an answer");
+    } else {
+        atomic_fetch_add(&statuses[status], 1);
+        if (!is_expected(status)) {
+            fail("the stream %s: %d", target, status);
+        }
+    }
+    if (status == 200 && next_random(client, 4) > 0) {
+        read_for(client, 0.001 * next_random(client, 400));
+    }
+    disconnect(client, next_random(client, 2) == 0);
+    atomic_fetch_add(&torn, 1);
+}
+
 static const struct {
     void (*act)(struct client *client, unsigned name, char *target);
     unsigned share;
 } acts[] = {
     {post_batch, 30},  {predict, 22}, {evaluate, 4}, {poll_loss, 8},   {describe, 8},
     {cancel, 4},       {change, 3},   {reset, 2},    {clone_model, 3}, {create, 6},
-    {delete_model, 2}, {look, 3},     {vanish, 8},
+    {delete_model, 2}, {look, 3},     {vanish, 8},   {stream, 10},
 };
 #define ACTS (sizeof acts / sizeof *acts)
 
