@@ -135,8 +135,7 @@ static enum error_code broken(const struct decoder *decoder, int result, struct 
 }
 
 /* Decode until the output is full or the input is empty, and hand it on: also what
- * came before a fault, so that of two faults the first is told, however the body was
- * cut. */
+ * came before a fault, whose reader may find an earlier one. */
 static enum error_code decode_piece(struct decoder *decoder, struct error *error) {
     z_stream *stream = &decoder->stream;
     stream->next_out = (Bytef *)decoder->piece;

@@ -111,7 +111,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     struct drain whole, cut;
     const enum error_code code = decode(coding, body, bytes, bytes + 1, format, &whole);
-    require(decode(coding, body, bytes, step, format, &cut) == code);
+    const enum error_code cut_code = decode(coding, body, bytes, step, format, &cut);
+    /* Of two faults, the text's and the coding's, the one that is seen first is told; a
+     * parser may see the text's only with the next chunk. */
+    require(cut_code == code || (format != NULL && code != ERROR_NONE && cut_code != ERROR_NONE));
     if (code == ERROR_NONE) {
         require(whole.bytes == cut.bytes && whole.hash == cut.hash);
     }
