@@ -43,6 +43,11 @@ enum error_code json_document_parse(struct json_document *document, const struct
     if (length == 0) {
         return error_set(error, ERROR_SYNTAX, NULL, "an empty body; a JSON object is wanted");
     }
+    const char *zero = memchr(data, 0, length);
+    if (zero != NULL) { /* jansson skips them */
+        return error_set(error, ERROR_SYNTAX, NULL, "not JSON: byte %zu is zero",
+                         (size_t)(zero - text->data));
+    }
     if (depth_of(data, length) > DEPTH_MAX) {
         return error_set(error, ERROR_SYNTAX, NULL, "JSON nested more than %d deep", DEPTH_MAX);
     }

@@ -39,6 +39,7 @@
     SUITE(intake)                                                                                  \
     SUITE(json_intake)                                                                             \
     SUITE(csv_intake)                                                                              \
+    SUITE(json_conformance)                                                                        \
     SUITE(content_coding)                                                                          \
     SUITE(safetensors_intake)                                                                      \
     SUITE(gradient)                                                                                \
