@@ -38,13 +38,16 @@ LINK := $(CC) $(LDFLAGS) -pthread $(INSTRUMENT)
 
 LIBRARY_SOURCES := $(filter-out server/main.c,$(wildcard core/*/*.c api/*.c server/*.c))
 SOURCES := $(wildcard core/*/*.[ch] api/*.[ch] server/*.[ch] tests/*/*.[ch])
+PARSERS := $(addprefix api/,json_intake.c json_fields.c json_string.c csv_intake.c csv_cell.c \
+           safetensors_intake.c content_coding.c number.c intake.c intake_options.c dtype.c target.c \
+           prefer.c media_type.c) server/gate.c
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz-%,$(wildcard tests/fuzz/fuzz_*.c))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 quiet := $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),@:,@echo)
 Q := $(if $(V),,@)
 submake = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all demo check check-bits check-proxies mutants stress lint format sanitize tsan fuzz fuzzers install clean help FORCE
+.PHONY: all demo check check-bits check-proxies mutants stress lint format sanitize tsan fuzz fuzzers coverage coverage-report install clean help FORCE
 # Where packages may have to be installed first, a make of its own does the rest:
 # the flags above are known only once the packages are there.
 all: ## Build the daemon, build/mlpd
@@ -82,6 +85,16 @@ fuzzers: $(FUZZERS)
 	@for f in $^; do mkdir -p $$f.corpus; \
 	    $$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -artifact_prefix=$$f. $$f.corpus \
 	    $$(ls -d tests/fuzz/corpus/$${f##*/fuzz-} 2>/dev/null) || exit 1; done
+coverage: ## Measure what the corpora of the fuzzers reach of the parsers
+	@tests/dependencies.sh coverage
+	+@$(submake) BUILD=$(BUILD)/coverage CC=clang SANITIZE=fuzzer-no-link LDFLAGS=-fprofile-instr-generate \
+	    CFLAGS='-O1 -g -Wno-pass-failed -fprofile-instr-generate -fcoverage-mapping' coverage-report
+coverage-report: $(FUZZERS)
+	@for f in $^; do LLVM_PROFILE_FILE=$$f.profraw $$f -runs=0 tests/fuzz/corpus/$${f##*/fuzz-} \
+	    > $$f.log 2>&1 || { cat $$f.log; exit 1; }; done
+	@llvm-profdata merge -o $(BUILD)/profile $(addsuffix .profraw,$^)
+	@llvm-cov report $< $(addprefix -object=,$^) -instr-profile=$(BUILD)/profile \
+	    -show-region-summary=false -show-branch-summary=false $(PARSERS)
 lint: ## Check format, clang-tidy, cppcheck and shellcheck
 	@tests/lint.sh
 format: ## Format all sources in place
