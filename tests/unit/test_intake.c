@@ -211,6 +211,23 @@ START_TEST(test_top_k_is_for_exclusive_classes) {
 }
 END_TEST
 
+START_TEST(test_an_option_set_twice_must_be_the_same) {
+    model_softmax(&model, 1, 3, NULL);
+    struct ledger ledger;
+    struct error error;
+    ledger_init(&ledger, (size_t)1 << 20);
+    const struct intake_request request = {
+        .purpose = INTAKE_PREDICTION, .specification = &model, .ledger = &ledger};
+    struct intake *intake = intake_create(&intake_json, &request);
+    ck_assert_int_eq(intake_set_option(intake, INTAKE_TOP_K, 2, &error), ERROR_NONE);
+    ck_assert_int_eq(intake_set_option(intake, INTAKE_TOP_K, 2, &error), ERROR_NONE);
+    ck_assert_int_eq(intake_set_option(intake, INTAKE_TOP_K, 3, &error), ERROR_INVALID);
+    ck_assert_str_eq(error.pointer, "/top_k");
+    ck_assert_str_eq(error.message, "top_k is 3 in the body and 2 in the query; say it once");
+    intake_destroy(intake);
+}
+END_TEST
+
 START_TEST(test_a_confusion_matrix_is_for_exclusive_classes) {
     model_softmax(&model, 1, 3, NULL);
     use(INTAKE_EVALUATION);
@@ -288,6 +305,7 @@ Suite *suite_intake(void) {
     tcase_add_test(tests, test_sample_weights_are_bounded);
     tcase_add_test(tests, test_numbers_must_fit_float32);
     tcase_add_test(tests, test_top_k_is_for_exclusive_classes);
+    tcase_add_test(tests, test_an_option_set_twice_must_be_the_same);
     tcase_add_test(tests, test_a_confusion_matrix_is_for_exclusive_classes);
     tcase_add_test(tests, test_row_losses_are_for_every_model);
     tcase_add_test(tests, test_each_call_has_its_own_fields);
