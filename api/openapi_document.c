@@ -306,12 +306,23 @@ static void write_content(struct json_writer *json, const char *media_type, cons
     json_write_end_object(json);
 }
 
-static void write_format(struct json_writer *json, const struct intake_format *format) {
+/* Tables about the model of the JSON examples; a prediction's has no labels. */
+static const char *const csv_examples[] = {
+    [BODY_BATCH] = "5.1,3.5,1.4,0.2,setosa\n6.3,3.3,6.0,2.5,virginica\n",
+    [BODY_PREDICTION] = "6.1,2.8,4.7,1.2\n",
+    [BODY_EVALUATION] = "4.9,3.0,1.4,0.2,setosa\n5.8,2.7,5.1,1.9,virginica\n",
+};
+
+static void write_format(struct json_writer *json, const struct intake_format *format,
+                         enum body_kind kind) {
     begin(json, format->media_type);
     begin(json, "schema");
     json_write_constant(json, SCHEMA_TEXT);
     write_text(json, "description", format->documentation);
     json_write_end_object(json);
+    if (format == &intake_csv) {
+        write_text(json, "example", csv_examples[kind]);
+    }
     json_write_end_object(json);
 }
 
@@ -331,7 +342,7 @@ static void write_body(struct json_writer *json, const struct handler *handler) 
     } else {
         write_content(json, media_type_formats[0]->media_type, tensors[handler->body]);
         for (size_t i = 1; i < media_type_format_count; i++) {
-            write_format(json, media_type_formats[i]);
+            write_format(json, media_type_formats[i], handler->body);
         }
     }
     json_write_end_object(json);

@@ -157,11 +157,14 @@ START_TEST(test_every_documented_query_parameter_is_known) {
 }
 END_TEST
 
+/* The documented content of the operation's body, by media type. */
+static const json_t *content_of(const struct operation *operation) {
+    return json_object_get(json_object_get(operation->node, "requestBody"), "content");
+}
+
 /* The example of the operation's body as JSON, or NULL. */
 static const json_t *example_of(const struct operation *operation) {
-    const json_t *content =
-        json_object_get(json_object_get(operation->node, "requestBody"), "content");
-    return json_object_get(json_object_get(content, "application/json"), "example");
+    return json_object_get(json_object_get(content_of(operation), "application/json"), "example");
 }
 
 static const struct answer *call_with_example(const struct operation *operation,
@@ -211,16 +214,17 @@ END_TEST
 
 /* ---- bodies ---- */
 
+static size_t tables; /* examples of them that were sent */
+
 /* An empty body of a documented type is not of the wrong type; another one is. */
 static void expect_media_types(const struct operation *operation) {
-    const json_t *body = json_object_get(operation->node, "requestBody");
     const char *type;
     json_t *content;
-    if (body == NULL) {
+    if (content_of(operation) == NULL) {
         return;
     }
     struct call call = {.method = operation->method, .path = operation->path, .body = ""};
-    json_object_foreach(json_object_get(body, "content"), type, content) {
+    json_object_foreach((json_t *)content_of(operation), type, content) {
         call.type = type;
         const long status = request(call)->status;
         ck_assert_msg(status != 415, "found 415 for %s of %s", type, operation->path);
@@ -242,6 +246,25 @@ static void expect_example_to_work(const struct operation *operation) {
                   answer->body, operation->method, operation->path);
 }
 
+/* Those that are text: tables. */
+static void expect_tables_to_work(const struct operation *operation) {
+    const char *type;
+    json_t *content;
+    json_object_foreach((json_t *)content_of(operation), type, content) {
+        const char *text = json_string_value(json_object_get(content, "example"));
+        if (text != NULL) {
+            want_status(request((struct call){.method = operation->method,
+                                              .path = operation->path,
+                                              .headers = "Prefer: wait=60",
+                                              .type = type,
+                                              .body = text,
+                                              .bytes = strlen(text)}),
+                        200);
+            tables++;
+        }
+    }
+}
+
 static void run_example(const struct operation *operation) {
     if (example_of(operation) != NULL && strstr(operation->path, EXAMPLE_MODEL) != NULL) {
         expect_example_to_work(operation);
@@ -257,6 +280,9 @@ static void run_example_that_creates(const struct operation *operation) {
 START_TEST(test_examples_of_bodies_are_taken) {
     for_each_operation(run_example_that_creates);
     for_each_operation(run_example);
+    tables = 0;
+    for_each_operation(expect_tables_to_work);
+    ck_assert_uint_eq(tables, 3);
     want_json(want_status(get("/v1/models/" EXAMPLE_MODEL), 200), "/seed", "7");
     want_status(get("/v1/models/iris-2"), 200);
 }
