@@ -126,6 +126,33 @@ static bool occurs(const struct problem_row *row, const struct route *route,
     }
 }
 
+/* Components are written where something refers to them. */
+
+typedef bool handler_test(const struct route *route, const struct handler *handler, size_t row);
+
+static bool any_handler(handler_test *test, size_t row) {
+    for (size_t i = 0; i < route_count; i++) {
+        for (size_t j = 0; j < HANDLERS_MAX && routes[i].handlers[j].method != NULL; j++) {
+            if (test(&routes[i], &routes[i].handlers[j], row)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool has_problem(const struct route *route, const struct handler *handler, size_t row) {
+    return occurs(&problem_rows[row], route, handler);
+}
+
+/* What the table of routes says, and what follows from the rest of a row. */
+static bool hears(const struct route *route, const struct handler *handler, size_t header) {
+    (void)route;
+    return header == HEADER_REQUEST_ID ||
+           (header == HEADER_CONTENT_ENCODING && handler->body != BODY_NONE) ||
+           route_hears(handler, (enum request_header)header);
+}
+
 /* --- small things ---------------------------------------------------------------------- */
 
 static void write_text(struct json_writer *json, const char *key, const char *text) {
@@ -281,14 +308,11 @@ static void write_parameters(struct json_writer *json, const struct handler *han
     for (const enum parameter *at = handler->parameters; *at != PARAMETER_NONE; at++) {
         write_parameter(json, &parameter_descriptions[*at]);
     }
-    for (const enum request_header *at = handler->hears; *at != HEADER_NONE; at++) {
-        write_reference(json, "parameters", request_header_descriptions[*at].name);
+    for (size_t i = HEADER_NONE + 1; i < HEADER_COUNT; i++) {
+        if (hears(NULL, handler, i)) {
+            write_reference(json, "parameters", request_header_descriptions[i].name);
+        }
     }
-    if (handler->body != BODY_NONE) {
-        write_reference(json, "parameters",
-                        request_header_descriptions[HEADER_CONTENT_ENCODING].name);
-    }
-    write_reference(json, "parameters", request_header_descriptions[HEADER_REQUEST_ID].name);
     json_write_end_array(json);
 }
 
@@ -421,6 +445,9 @@ static void write_problem_responses(struct json_writer *json) {
     begin(json, "responses");
     for (size_t i = 0; i < PROBLEM_ROWS; i++) {
         char name[48];
+        if (!any_handler(has_problem, i)) {
+            continue;
+        }
         name_problem(name, problem_rows[i].status);
         begin(json, name);
         write_text(json, "description", problem_rows[i].when);
@@ -533,7 +560,9 @@ static void write_components(struct json_writer *json) {
     begin(json, "parameters");
     write_parameters_of_address(json);
     for (size_t i = HEADER_NONE + 1; i < HEADER_COUNT; i++) {
-        write_request_header(json, &request_header_descriptions[i]);
+        if (any_handler(hears, i)) {
+            write_request_header(json, &request_header_descriptions[i]);
+        }
     }
     json_write_end_object(json);
     write_response_headers(json);

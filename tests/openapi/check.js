@@ -31,10 +31,7 @@ async function findDocument(file) {
 }
 
 async function lint(source) {
-  const config = await createConfig({
-    extends: ['recommended-strict'],
-    rules: { 'no-unused-components': 'off' },
-  });
+  const config = await createConfig({ extends: ['recommended-strict'] });
   const problems = await lintFromString({ source, absoluteRef: 'openapi.json', config });
   return problems.map(
     ({ ruleId, message, location }) => `lint: ${ruleId}: ${message} (${location[0]?.pointer})`,
