@@ -193,9 +193,17 @@ static bool check_accept(struct call *call, const struct request *request) {
     return true;
 }
 
-/* The Content-Length, when there is one that says more than --max-body. */
+/* No Content-Length where there has to be a body, or one that says more than --max-body. */
 static bool check_length(struct call *call, const struct request *request) {
     const char *length = request->header(request->header_context, "Content-Length");
+    if (call->handler->body != BODY_NONE && !call->handler->body_is_optional && length == NULL &&
+        request->header(request->header_context, "Transfer-Encoding") == NULL) {
+        call_answer_problem(call, 411, NULL,
+                            "this call needs a body: send it with Content-Length or with "
+                            "Transfer-Encoding: chunked (with curl: --json '…' or "
+                            "--data-binary @file)");
+        return false;
+    }
     if (length != NULL && strtoull(length, NULL, 10) > call->api->body_bytes_max) {
         call_answer_problem(call, 413, NULL, "a body of %.20s bytes; --max-body allows %zu", length,
                             call->api->body_bytes_max);
@@ -328,13 +336,26 @@ static void read_preferences(struct call *call, const struct request *request) {
     call->prefers_async = preferences.respond_async && !preferences.wait;
 }
 
+/* OPTIONS of the server itself, and what only a proxy would do. */
+static bool is_answered_by_method(struct call *call, const struct request *request) {
+    const struct target *target = &call->target;
+    const bool is_root = target->segment_count == 0 && !target->matches_nothing;
+    if (strcmp(request->method, "CONNECT") == 0) {
+        call_answer_problem(call, 405, NULL, "CONNECT asks for a proxy; this is none");
+    } else if (strcmp(request->method, "OPTIONS") == 0 &&
+               (is_root || strcmp(request->target, "*") == 0)) {
+        call_answer_empty(call, 204);
+    } else {
+        return false;
+    }
+    call_add_header(call, "Allow", "DELETE, GET, HEAD, OPTIONS, PATCH, POST");
+    return true;
+}
+
 void admission_decide(struct call *call, const struct request *request) {
     target_parse(&call->target, request->target);
     call->is_head = strcmp(request->method, "HEAD") == 0;
-    if (strcmp(request->method, "OPTIONS") == 0 &&
-        (strcmp(request->target, "*") == 0 || strcmp(request->target, "/") == 0)) {
-        call_answer_empty(call, 204);
-        call_add_header(call, "Allow", "DELETE, GET, HEAD, OPTIONS, PATCH, POST");
+    if (is_answered_by_method(call, request)) {
         return;
     }
     const char *authorization = request->header(request->header_context, "Authorization");

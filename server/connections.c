@@ -18,6 +18,7 @@ struct connection {
     void *owner;          /* fixed; the transport's */
     peer peer;            /* fixed; 0: not counted by its address */
     enum refusal refusal; /* fixed: which limit it is over, if any */
+    void *request;        /* the HTTP thread's */
 
     /* Written by the HTTP thread and, to give it up, under the lock.  Release and acquire:
      * a stage is seen with the count of bytes that it began with. */
@@ -186,6 +187,16 @@ static void tell(const struct connections *all, const struct connection *connect
     }
 }
 
+/* One that is told keeps its reading half until the next look, so that what it still
+ * sends does not take the answer away. */
+static void refuse(struct connections *all, struct connection *connection, unsigned stage,
+                   enum refusal refusal) {
+    if (give_up(all, connection, stage)) {
+        tell(all, connection, refusal);
+        shutdown(connection->fd, refusal != REFUSAL_NONE ? SHUT_WR : SHUT_RDWR);
+    }
+}
+
 static bool make_room(struct connections *all, peer peer, double now) {
     struct connection *chosen = choose_to_go(all, peer, now);
     if (chosen == NULL) {
@@ -276,12 +287,35 @@ bool connections_enter(struct connection *connection, enum connection_phase phas
                                                    memory_order_relaxed);
 }
 
+void connections_keep_request(struct connection *connection, void *request) {
+    if (connection != NULL) {
+        connection->request = request;
+    }
+}
+
+void *connections_request(const struct connection *connection) {
+    return connection != NULL ? connection->request : NULL;
+}
+
 bool connections_receive(struct connection *connection, size_t bytes) {
     if (connection == NULL) {
         return true;
     }
     atomic_fetch_add_explicit(&connection->body_bytes, bytes, memory_order_relaxed);
     return phase_of(atomic_load_explicit(&connection->stage, memory_order_relaxed)) != PHASE_OVER;
+}
+
+void connections_refuse(struct connections *all, struct connection *connection,
+                        enum refusal refusal) {
+    if (connection == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&all->lock);
+    const unsigned stage = atomic_load_explicit(&connection->stage, memory_order_relaxed);
+    if (phase_of(stage) != PHASE_OVER) {
+        refuse(all, connection, stage, refusal);
+    }
+    pthread_mutex_unlock(&all->lock);
 }
 
 void connections_close(struct connections *all, struct connection *connection) {
@@ -334,18 +368,13 @@ static enum pace_verdict judge(const struct connections *all, struct connection 
                : verdict;
 }
 
-/* One that is told keeps its reading half until the next look, so that what it still
- * sends does not take the answer away. */
 static void cut_off(struct connections *all, struct connection *connection, unsigned stage,
                     enum pace_verdict verdict) {
     static const enum refusal refusals[] = {[PACE_SILENT] = REFUSAL_NONE,
                                             [PACE_SLOW_HEADER] = REFUSAL_HEADER_TIME,
                                             [PACE_SLOW_BODY] = REFUSAL_BODY_TIME,
                                             [PACE_SLOW_READER] = REFUSAL_NONE};
-    if (give_up(all, connection, stage)) {
-        tell(all, connection, refusals[verdict]);
-        shutdown(connection->fd, refusals[verdict] != REFUSAL_NONE ? SHUT_WR : SHUT_RDWR);
-    }
+    refuse(all, connection, stage, refusals[verdict]);
 }
 
 static void look(struct connections *all, struct connection *connection, short events, double now) {

@@ -85,8 +85,18 @@ enum refusal connections_refusal(const struct connection *connection);
  * nothing may be written to it any more.  NULL is allowed. */
 bool connections_enter(struct connection *connection, enum connection_phase phase);
 
+/* The HTTP thread's own: the request that is under way, or NULL.  A connection of NULL has
+ * none. */
+void connections_keep_request(struct connection *connection, void *request);
+void *connections_request(const struct connection *connection);
+
 /* The HTTP thread's: part of a body has come.  False as above. */
 bool connections_receive(struct connection *connection, size_t bytes);
+
+/* The HTTP thread's, where libmicrohttpd takes no answer: send this one past it, and give
+ * the connection up.  NULL is allowed. */
+void connections_refuse(struct connections *all, struct connection *connection,
+                        enum refusal refusal);
 
 /* NULL is allowed. */
 void connections_close(struct connections *all, struct connection *connection);

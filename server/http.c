@@ -7,7 +7,8 @@
  *  - Within the body no answer can be queued.  A refused body that is too long to be
  *    discarded is answered past libmicrohttpd, on the socket (`send_past`).
  *  - The request's completion callback comes for every request whose request line was
- *    seen, which is where the exchange is made: so none is lost.
+ *    seen, which is where the exchange is made, but for some whose parameters did not fit
+ *    into its memory: those are finished with their connection.
  *  - While a connection is suspended it is never closed: so whoever may resume it may
  *    also touch it. */
 #include "server/http.h"
@@ -21,6 +22,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "api/target.h"
 #include "core/base/memory.h"
 #include "core/engine/clock.h"
 #include "server/connections.h"
@@ -30,7 +32,10 @@
 #include "server/log.h"
 #include "server/tls.h"
 
-#define CONNECTION_BYTES ((size_t)32 << 10) /* headers and reading; cleared each request */
+#define HEADER_BYTES_MAX ((size_t)32 << 10) /* of the request line and all fields */
+#define CONNECTION_BYTES ((size_t)40 << 10) /* for it and an answer's; cleared each request */
+/* Where memory for them is short libmicrohttpd waits for ever for the header's end. */
+#define QUERY_PARAMETERS_MAX 64
 #define STOP_GRACE_SECONDS 2.0
 #define HEAD_BYTES 2048
 #define PIECE_BYTES ((size_t)16 << 10)
@@ -161,6 +166,7 @@ static void note_connection(void *context, struct MHD_Connection *connection, vo
         atomic_fetch_add_explicit(&http->statistics->connections, 1, memory_order_relaxed);
         exchanges_watch(http->exchanges);
     } else {
+        exchange_finish(connections_request(*socket_context)); /* that was not completed */
         connections_close(&http->connections, *socket_context);
         atomic_fetch_sub_explicit(&http->statistics->connections, 1, memory_order_relaxed);
     }
@@ -216,13 +222,17 @@ static enum MHD_Result show_header(void *context, enum MHD_ValueKind kind, const
     return MHD_YES;
 }
 
+static size_t header_bytes(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info != NULL ? info->header_size : 0;
+}
+
 /* Whether all of the section was shown. */
 static bool is_whole(const struct section *section, struct MHD_Connection *connection,
                      const char *method) {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     return !section->broken &&
-           (!PARSES_IN_PLACE || (info != NULL && section->next + 2 == method + info->header_size));
+           (!PARSES_IN_PLACE || section->next + 2 == method + header_bytes(connection));
 }
 
 static const char *find_header(const void *context, const char *name) {
@@ -328,6 +338,7 @@ static enum MHD_Result queue_refusal(const struct http *http, struct MHD_Connect
 /* A reader that has nothing may return 0 if it has suspended the connection; it is called
  * again after the resume. */
 static ssize_t read_pieces(void *context, uint64_t position, char *bytes, size_t size) {
+    http_loop_note_work();
     (void)position;
     const ptrdiff_t count = exchange_read(context, bytes, size);
     switch (count) {
@@ -475,11 +486,25 @@ static enum MHD_Result send_past(struct MHD_Connection *connection, struct excha
 
 /* ---- requests ---- */
 
+static bool has_too_many_parameters(const char *target) {
+    size_t count = 0;
+    for (const char *at = strchr(target, '&'); at != NULL; at = strchr(at + 1, '&')) {
+        count++;
+    }
+    return count > QUERY_PARAMETERS_MAX;
+}
+
 /* The request line has arrived: the target is still as it was sent. */
 static void *note_target(void *context, const char *target, struct MHD_Connection *connection) {
     struct http *http = context;
-    (void)connections_enter(connection_of(connection), PHASE_HEADER); /* begin() asks again */
-    return exchange_create(http->exchanges, target != NULL ? target : "");
+    struct connection *entry = connection_of(connection);
+    (void)connections_enter(entry, PHASE_HEADER); /* begin() asks again */
+    if (target != NULL && has_too_many_parameters(target)) {
+        connections_refuse(&http->connections, entry, REFUSAL_TARGET_BYTES);
+    }
+    struct exchange *exchange = exchange_create(http->exchanges, target != NULL ? target : "");
+    connections_keep_request(entry, exchange);
+    return exchange;
 }
 
 static enum refusal check_request(struct MHD_Connection *connection, const char *method,
@@ -492,6 +517,12 @@ static enum refusal check_request(struct MHD_Connection *connection, const char 
     }
     if (connections_refusal(entry) != REFUSAL_NONE) {
         return connections_refusal(entry);
+    }
+    if (strlen(target) > TARGET_BYTES_MAX) {
+        return REFUSAL_TARGET_BYTES;
+    }
+    if (header_bytes(connection) > HEADER_BYTES_MAX) {
+        return REFUSAL_HEADER_BYTES;
     }
     /* A NUL in the target cuts it, and a DELETE would hit another model. */
     if (PARSES_IN_PLACE && method + strlen(method) + 1 + strlen(target) + 1 != version) {
@@ -544,6 +575,7 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url,
                               const char *method, const char *version, const char *data,
                               size_t *data_bytes, void **request_context) {
+    http_loop_note_work();
     struct http *http = context;
     struct exchange *exchange = *request_context;
     (void)url;
@@ -580,6 +612,7 @@ static void finish_request(void *context, struct MHD_Connection *connection, voi
     (void)context;
     (void)code; /* however it ended, the exchange is over */
     (void)connections_enter(connection_of(connection), PHASE_IDLE);
+    connections_keep_request(connection_of(connection), NULL);
     exchange_finish(*request_context);
     *request_context = NULL;
 }

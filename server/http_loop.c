@@ -28,6 +28,18 @@ struct http_loop {
     struct pollfd ready[HTTP_LOOP_DAEMONS_MAX + 1]; /* the thread's; the last is the bell */
 };
 
+/* Version 0.9.75 asks for a turn at once, again and again, for a connection whose buffer is
+ * full of what it cannot yet parse: the extension of a chunk, without end.  After so many
+ * turns for nothing a turn has to wait a moment; the client is cut off in its time. */
+#define IDLE_TURNS 256
+#define IDLE_MILLISECONDS 1
+
+static _Thread_local unsigned idle_turns; /* in a row */
+
+void http_loop_note_work(void) {
+    idle_turns = 0;
+}
+
 /* Milliseconds until one of them wants to run whatever happens; -1: none does. */
 static int timeout(const struct http_loop *loop) {
     int least = -1;
@@ -38,7 +50,7 @@ static int timeout(const struct http_loop *loop) {
             least = least < 0 || bounded < least ? bounded : least;
         }
     }
-    return least;
+    return least == 0 && ++idle_turns > IDLE_TURNS ? IDLE_MILLISECONDS : least;
 }
 
 /* Quiet again, before the daemons are looked at. */

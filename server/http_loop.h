@@ -29,6 +29,10 @@ bool http_loop_start(struct http_loop *loop, struct MHD_Daemon *const *daemons, 
 /* A connection of its daemons was resumed.  Any thread. */
 void http_loop_wake(struct http_loop *loop);
 
+/* The loop's own thread, within its daemons: something was done.  Where nothing is for
+ * many turns that follow at once, the next ones come slowly (see http_loop.c). */
+void http_loop_note_work(void);
+
 /* End the thread; the daemons can be stopped then.  NULL is allowed. */
 void http_loop_stop(struct http_loop *loop);
 

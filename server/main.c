@@ -40,6 +40,7 @@
 
 #define IDLE_SECONDS 75         /* of a connection: more than the 60 of usual balancers */
 #define GRACE_SECONDS 10        /* before a client's rate counts: --min-rate says so */
+#define PAUSE_SECONDS 30        /* for a client that was quick */
 #define STOP_SECONDS_OTHER 15.0 /* for answers, beside --drain-timeout */
 #define OPEN_FILES_OTHER 32     /* the log, sockets that listen, epoll, … */
 
@@ -82,6 +83,7 @@ static struct connections_settings connection_settings(const struct options *opt
                  .body_seconds = options->body_timeout_seconds,
                  .idle_seconds = IDLE_SECONDS,
                  .grace_seconds = GRACE_SECONDS,
+                 .pause_seconds = PAUSE_SECONDS,
                  .bytes_per_second = options->bytes_per_second_min},
     };
 }

@@ -1,6 +1,8 @@
 /* The judgement of slow clients; see pace.h. */
 #include "server/pace.h"
 
+#include <math.h>
+
 void pace_start(struct pace *pace, unsigned stage, double now) {
     *pace = (struct pace){.stage = stage, .phase = PHASE_OPEN, .since = now, .looked = now};
 }
@@ -13,8 +15,13 @@ bool pace_is_below_rate(const struct pace_limits *limits, uint64_t bytes, double
     return seconds > 0 && (double)bytes < (double)limits->bytes_per_second * seconds;
 }
 
+static uint64_t moved_in(const struct pace_sight *sight) {
+    return sight->phase == PHASE_BODY ? sight->body_bytes : sight->traffic.taken;
+}
+
 /* A header that was seen to begin before its line was whole keeps that time. */
-static void begin_stage(struct pace *pace, const struct pace_sight *sight) {
+static void begin_stage(struct pace *pace, const struct pace_limits *limits,
+                        const struct pace_sight *sight) {
     const bool goes_on = sight->phase == PHASE_HEADER && sight->stage == pace->stage + 1;
     const bool begun = goes_on && pace->begun;
     *pace = (struct pace){
@@ -25,7 +32,8 @@ static void begin_stage(struct pace *pace, const struct pace_sight *sight) {
         .begun = begun || sight->phase == PHASE_HEADER,
         .begun_at = begun ? pace->begun_at : sight->now,
         .received = sight->traffic.received,
-        .taken = sight->traffic.taken,
+        .moved = moved_in(sight),
+        .credit_seconds = limits->grace_seconds,
     };
 }
 
@@ -42,32 +50,36 @@ static enum pace_verdict judge_header(struct pace *pace, const struct pace_limit
                                                                                      : PACE_FINE;
 }
 
-static enum pace_verdict judge_body(const struct pace *pace, const struct pace_limits *limits,
+/* Whether the account still covers the time since the last look. */
+static bool pay(struct pace *pace, const struct pace_limits *limits,
+                const struct pace_sight *sight) {
+    const double paid_in =
+        (double)(moved_in(sight) - pace->moved) / (double)limits->bytes_per_second;
+    pace->moved = moved_in(sight);
+    pace->credit_seconds = fmin(pace->credit_seconds + paid_in, limits->pause_seconds);
+    pace->credit_seconds -= sight->now - pace->looked;
+    return pace->credit_seconds >= 0;
+}
+
+static enum pace_verdict judge_body(struct pace *pace, const struct pace_limits *limits,
                                     const struct pace_sight *sight) {
-    const double seconds = sight->now - pace->since;
-    return seconds >= limits->body_seconds ||
-                   pace_is_below_rate(limits, sight->body_bytes, seconds - limits->grace_seconds)
-               ? PACE_SLOW_BODY
-               : PACE_FINE;
+    const bool late = sight->now - pace->since >= limits->body_seconds;
+    const bool slow = limits->bytes_per_second > 0 && !pay(pace, limits, sight);
+    return late || slow ? PACE_SLOW_BODY : PACE_FINE;
 }
 
 static enum pace_verdict judge_reader(struct pace *pace, const struct pace_limits *limits,
                                       const struct pace_sight *sight) {
     const bool owed = sight->traffic.counted && sight->traffic.untaken > 0;
-    if (owed) {
-        pace->owed_seconds += sight->now - pace->looked;
-    }
-    return owed && pace_is_below_rate(limits, sight->traffic.taken - pace->taken,
-                                      pace->owed_seconds - limits->grace_seconds)
-               ? PACE_SLOW_READER
-               : PACE_FINE;
+    return owed && limits->bytes_per_second > 0 && !pay(pace, limits, sight) ? PACE_SLOW_READER
+                                                                             : PACE_FINE;
 }
 
 enum pace_verdict pace_look(struct pace *pace, const struct pace_limits *limits,
                             const struct pace_sight *sight) {
     enum pace_verdict verdict = PACE_FINE;
     if (sight->stage != pace->stage) {
-        begin_stage(pace, sight);
+        begin_stage(pace, limits, sight);
     }
     switch (sight->phase) {
     case PHASE_OPEN:

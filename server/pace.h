@@ -13,7 +13,10 @@
  *   PHASE_ANSWER        the least rate, over the time in which there was something to read
  *                       (a Unix socket does not count: there only silence ends it)
  *
- * A rate is an average since the phase began, so a pause is forgiven to who was quick.
+ * The rate is kept as an account in seconds: it begins with the grace, bytes are paid in
+ * for as long as the least rate would take for them, up to `pause_seconds`, and time is
+ * paid out of it.  So who was quick may pause, but not for as long as what a kernel's
+ * buffer swallows at once would pay for.
  *
  * Pure functions; a struct pace belongs to whoever looks. */
 #ifndef MLPD_SERVER_PACE_H
@@ -40,6 +43,7 @@ struct pace_limits {
     double body_seconds;
     double idle_seconds;     /* of silence; libmicrohttpd's */
     double grace_seconds;    /* before a rate is asked for */
+    double pause_seconds;    /* that who was quick may do nothing */
     size_t bytes_per_second; /* 0: any */
 };
 
@@ -55,13 +59,13 @@ enum pace_verdict {
 struct pace {
     unsigned stage; /* which phase of which request: a new one has another number */
     enum connection_phase phase;
-    double since;        /* first seen in this stage */
-    double looked;       /* last */
-    bool begun;          /* bytes of a request have come */
-    double begun_at;     /* seen first */
-    uint64_t received;   /* when the stage was first seen */
-    uint64_t taken;      /* the same */
-    double owed_seconds; /* in which the client had something to read */
+    double since;          /* first seen in this stage */
+    double looked;         /* last */
+    bool begun;            /* bytes of a request have come */
+    double begun_at;       /* seen first */
+    uint64_t received;     /* when the stage was first seen */
+    uint64_t moved;        /* of the body, or taken of the answer, when it was looked at last */
+    double credit_seconds; /* what the client has left of its account */
 };
 
 /* What is seen. */

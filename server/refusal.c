@@ -39,6 +39,9 @@ const struct refusal_document refusal_documents[REFUSAL_COUNT] = {
     [REFUSAL_CODING_VERSION] = BAD("Transfer-Encoding is given in HTTP/1.0, which does not have "
                                    "it: use HTTP/1.1 or Content-Length"),
     [REFUSAL_NO_HOST] = BAD("HTTP/1.1 without a Host field: exactly one must be given"),
+    [REFUSAL_TARGET_BYTES] = DOCUMENT(414, "URI Too Long",
+                                      "the request target is over 4096 bytes, or has more than "
+                                      "64 query parameters"),
     [REFUSAL_HEADER_BYTES] = DOCUMENT(431, "Request Header Fields Too Large",
                                       "the request line and the header fields are over 32 KiB "
                                       "together"),

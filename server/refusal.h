@@ -17,6 +17,7 @@ enum refusal {
     REFUSAL_CODING,            /* a Transfer-Encoding other than chunked */
     REFUSAL_CODING_VERSION,    /* Transfer-Encoding in HTTP/1.0 */
     REFUSAL_NO_HOST,           /* HTTP/1.1 without Host */
+    REFUSAL_TARGET_BYTES,      /* a request target over its limits */
     REFUSAL_HEADER_BYTES,      /* a header section over its limit */
     REFUSAL_EXPECTATION,       /* Expect: something other than 100-continue */
     REFUSAL_HEADER_TIME,       /* the header does not come to its end */

@@ -420,6 +420,20 @@ size_t daemon_resident_bytes(void) {
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+double daemon_cpu_seconds(void) {
+    char path[64];
+    unsigned long user = 0, kernel = 0;
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)current.process);
+    FILE *file = fopen(path, "r");
+    ck_assert_msg(file != NULL &&
+                      fscanf(file,
+                             "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+                             &user, &kernel) == 2,
+                  "cannot read %s", path);
+    fclose(file);
+    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
+
 /* ---- runs that end by themselves ---- */
 
 static void take_output(const char *path, char *text, size_t bytes) {

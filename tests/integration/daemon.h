@@ -52,6 +52,7 @@ unsigned daemon_port(void);       /* its own */
 unsigned daemon_front_port(void); /* where clients connect */
 pid_t daemon_process(void);
 size_t daemon_resident_bytes(void);
+double daemon_cpu_seconds(void); /* that it has computed, all threads */
 
 /* What it has written to standard error so far; the caller frees it. */
 char *daemon_log(void);

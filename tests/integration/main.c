@@ -23,7 +23,7 @@ static Suite *(*const suites[])(void) = {
     tls_suite,           probe_suite,          systemd_suite,      openapi_suite,
     metrics_suite,       request_log_suite,    request_id_suite,   server_info_suite,
     csv_suite,           content_coding_suite, body_options_suite, smuggling_suite,
-    streams_suite,       accept_suite,
+    streams_suite,       accept_suite,         wire_suite,         slow_suite,
 };
 
 /* The tests run in a child, so that whatever ends them, this process removes their

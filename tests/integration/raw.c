@@ -10,20 +10,43 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/integration/daemon.h"
 
-int raw_connect(void) {
-    const struct sockaddr_in name = {.sin_family = AF_INET,
-                                     .sin_port = htons((uint16_t)daemon_front_port()),
-                                     .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    const int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+static int connect_unix(void) {
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    strncpy(name.sun_path, daemon_socket_path(), sizeof name.sun_path - 1);
+    const int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connection >= 0 && connect(connection, (const struct sockaddr *)&name, sizeof name) != 0) {
         close(connection);
         return -1;
     }
     return connection;
+}
+
+static struct sockaddr_in loopback(unsigned host, unsigned port) {
+    return (struct sockaddr_in){.sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)port),
+                                .sin_addr = {htonl(INADDR_LOOPBACK - 1 + host)}};
+}
+
+int raw_connect_from(unsigned host) {
+    const struct sockaddr_in from = loopback(host, 0), to = loopback(1, daemon_front_port());
+    const int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+    /* as many ports as there are for each pair of addresses, not for `from` alone */
+    setsockopt(connection, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    if (connection >= 0 && (bind(connection, (const struct sockaddr *)&from, sizeof from) != 0 ||
+                            connect(connection, (const struct sockaddr *)&to, sizeof to) != 0)) {
+        close(connection);
+        return -1;
+    }
+    return connection;
+}
+
+int raw_connect(void) {
+    return daemon_socket_path() != NULL ? connect_unix() : raw_connect_from(1);
 }
 
 bool raw_send(int connection, const char *bytes, size_t size) {
@@ -78,6 +101,24 @@ int raw_read(int connection, char *answer, size_t bytes) {
     }
     int status = 0;
     return sscanf(answer, "HTTP/1.%*d %d", &status) == 1 ? status : 0;
+}
+
+bool raw_read_to_end(int connection, char *text, size_t bytes) {
+    const double until = now_seconds() + DEADLINE_SECONDS;
+    size_t used = 0;
+    for (;;) {
+        struct pollfd readable = {.fd = connection, .events = POLLIN};
+        const double left = until - now_seconds();
+        text[used] = '\0';
+        if (left <= 0 || poll(&readable, 1, (int)(left * 1000) + 1) == 0) {
+            return false;
+        }
+        const ssize_t got = recv(connection, text + used, bytes - used - 1, 0);
+        if (got <= 0) {
+            return true;
+        }
+        used += (size_t)got;
+    }
 }
 
 int raw_exchange(const char *request, size_t size, char *answer, size_t bytes) {

@@ -8,6 +8,8 @@
 
 /* The socket, or -1. */
 int raw_connect(void);
+/* The same from 127.0.0.`host`. */
+int raw_connect_from(unsigned host);
 
 /* False when the other side is gone. */
 bool raw_send(int connection, const char *bytes, size_t size);
@@ -16,6 +18,9 @@ bool raw_send_text(int connection, const char *format, ...) __attribute__((forma
 /* All that comes until the daemon closes, or an answer with a Content-Length is whole.
  * Returns its status, 0 for none, -1 when the deadline came first. */
 int raw_read(int connection, char *answer, size_t bytes);
+
+/* All that comes until the daemon closes; false when the deadline came first. */
+bool raw_read_to_end(int connection, char *text, size_t bytes);
 
 /* Connect, send, read, close. */
 int raw_exchange(const char *request, size_t size, char *answer, size_t bytes);

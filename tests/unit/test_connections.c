@@ -24,6 +24,7 @@ static void begin_with(struct connections_settings settings) {
                                          .body_seconds = 100,
                                          .idle_seconds = 75,
                                          .grace_seconds = 10,
+                                         .pause_seconds = 30,
                                          .bytes_per_second = 1000};
     ck_assert(connections_init(&all, &settings));
 }

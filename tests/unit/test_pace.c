@@ -9,6 +9,7 @@ static const struct pace_limits limits = {.header_seconds = 10,
                                           .body_seconds = 100,
                                           .idle_seconds = 75,
                                           .grace_seconds = 10,
+                                          .pause_seconds = 30,
                                           .bytes_per_second = 1000};
 
 static struct pace pace;
@@ -126,28 +127,34 @@ START_TEST(test_trickle_that_nobody_counts_is_bounded_by_silence_and_a_header) {
 END_TEST
 
 START_TEST(test_body_has_a_grace_then_a_least_rate) {
-    begin();
-    ck_assert_int_eq(see_body(50, 0), PACE_FINE);
-    ck_assert_int_eq(see_body(60, 0), PACE_FINE);
-    ck_assert_int_eq(see_body(61, 999), PACE_SLOW_BODY);
-    ck_assert_int_eq(see_body(61, 1000), PACE_FINE);
+    static const struct {
+        uint64_t bytes;
+        enum pace_verdict verdict;
+    } rows[] = {{990, PACE_SLOW_BODY}, {1010, PACE_FINE}};
+    for (size_t i = 0; i < 2; i++) {
+        begin();
+        ck_assert_int_eq(see_body(50, 0), PACE_FINE);
+        ck_assert_int_eq(see_body(60, 0), PACE_FINE);
+        ck_assert_int_eq(see_body(61, rows[i].bytes), rows[i].verdict);
+    }
 }
 END_TEST
 
-START_TEST(test_body_that_was_quick_may_pause) {
+START_TEST(test_body_that_was_quick_may_pause_a_while) {
     begin();
     ck_assert_int_eq(see_body(0, 0), PACE_FINE);
-    ck_assert_int_eq(see_body(1, 30000), PACE_FINE);
-    ck_assert_int_eq(see_body(39, 30000), PACE_FINE);
-    ck_assert_int_eq(see_body(41, 30000), PACE_SLOW_BODY);
+    ck_assert_int_eq(see_body(1, 50000000), PACE_FINE);
+    ck_assert_int_eq(see_body(30, 50000000), PACE_FINE);
+    ck_assert_int_eq(see_body(31, 50000000), PACE_SLOW_BODY);
 }
 END_TEST
 
 START_TEST(test_body_has_a_time_in_all) {
     begin();
-    ck_assert_int_eq(see_body(10, 0), PACE_FINE);
-    ck_assert_int_eq(see_body(109, 1000000000), PACE_FINE);
-    ck_assert_int_eq(see_body(110, 1000000000), PACE_SLOW_BODY);
+    for (unsigned now = 10; now < 110; now++) {
+        ck_assert_int_eq(see_body(now, 1000000 * now), PACE_FINE);
+    }
+    ck_assert_int_eq(see_body(110, 110000000), PACE_SLOW_BODY);
 }
 END_TEST
 
@@ -170,10 +177,25 @@ END_TEST
 
 START_TEST(test_reader_has_the_least_rate) {
     begin();
-    for (unsigned now = 0; now < 100; now++) {
+    for (unsigned now = 0; now < 1000; now++) {
         ck_assert_int_eq(see_answer(now, 1000 * now, 1000), PACE_FINE);
     }
-    ck_assert_int_eq(see_answer(120, 109000, 1000), PACE_SLOW_READER);
+    begin();
+    unsigned now = 0;
+    while (see_answer(now, 900 * now, 1000) == PACE_FINE) {
+        now++;
+    }
+    ck_assert_uint_eq(now, 101); /* a tenth is missing each second, of a grace of ten */
+}
+END_TEST
+
+/* What a kernel's buffer takes at once is no reading. */
+START_TEST(test_reader_that_stops_is_slow_whatever_it_took) {
+    begin();
+    ck_assert_int_eq(see_answer(0, 0, 1000), PACE_FINE);
+    ck_assert_int_eq(see_answer(1, 6000000, 1000), PACE_FINE);
+    ck_assert_int_eq(see_answer(30, 6000000, 1000), PACE_FINE);
+    ck_assert_int_eq(see_answer(31, 6000000, 1000), PACE_SLOW_READER);
 }
 END_TEST
 
@@ -210,11 +232,12 @@ Suite *suite_pace(void) {
     tcase_add_test(tests, test_encrypted_bytes_begin_no_header);
     tcase_add_test(tests, test_trickle_that_nobody_counts_is_bounded_by_silence_and_a_header);
     tcase_add_test(tests, test_body_has_a_grace_then_a_least_rate);
-    tcase_add_test(tests, test_body_that_was_quick_may_pause);
+    tcase_add_test(tests, test_body_that_was_quick_may_pause_a_while);
     tcase_add_test(tests, test_body_has_a_time_in_all);
     tcase_add_test(tests, test_waiting_is_never_slow);
     tcase_add_test(tests, test_reader_that_takes_nothing_is_slow_after_the_grace);
     tcase_add_test(tests, test_reader_has_the_least_rate);
+    tcase_add_test(tests, test_reader_that_stops_is_slow_whatever_it_took);
     tcase_add_test(tests, test_reader_that_is_owed_nothing_is_fine);
     tcase_add_test(tests, test_rate_of_0_is_any_rate);
     suite_add_tcase(suite, tests);
