@@ -47,7 +47,7 @@ quiet := $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),@:,@echo)
 Q := $(if $(V),,@)
 submake = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all demo check check-bits check-proxies mutants stress lint format sanitize tsan fuzz fuzzers coverage coverage-report install clean help FORCE
+.PHONY: all demo check check-bits check-proxies check-container mutants stress lint format sanitize tsan fuzz fuzzers coverage coverage-report install clean help FORCE
 # Where packages may have to be installed first, a make of its own does the rest:
 # the flags above are known only once the packages are there.
 all: ## Build the daemon, build/mlpd
@@ -65,6 +65,8 @@ check-proxies: ## Run the integration tests through HAProxy and nginx, and attac
 	@tests/dependencies.sh proxies
 	+@$(submake) $(BUILD)/mlpd $(BUILD)/integration
 	@MLPD=$(BUILD)/mlpd INTEGRATION=$(BUILD)/integration tests/proxies/run.sh
+check-container: ## Build the image and live with it, with docker, or buildah as root
+	@tests/container/run.sh
 sanitize: ## Run unit and integration tests under ASan and UBSan
 	+@BUILD=$(BUILD) tests/check.sh sanitize
 tsan: ## Run unit and integration tests under TSan
@@ -95,7 +97,7 @@ coverage-report: $(FUZZERS)
 	@llvm-profdata merge -o $(BUILD)/profile $(addsuffix .profraw,$^)
 	@llvm-cov report $< $(addprefix -object=,$^) -instr-profile=$(BUILD)/profile \
 	    -show-region-summary=false -show-branch-summary=false $(PARSERS)
-lint: ## Check format, clang-tidy, cppcheck and shellcheck
+lint: ## Check format, clang-tidy, cppcheck, shellcheck and the deployment files
 	@tests/lint.sh
 format: ## Format all sources in place
 	$(Q)clang-format -i $(SOURCES)

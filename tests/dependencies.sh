@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that the Debian 12 packages for a purpose are there:
 #
-#   tests/dependencies.sh build|demo|check|proxies|coverage|lint
+#   tests/dependencies.sh build|demo|check|proxies|container|coverage|lint
 #
 # Nothing missing: silent.  Else root gets them installed through apt, and anyone
 # else is told the one command to run (exit 1).  This file is the list: the
@@ -17,17 +17,21 @@ command -v npm >/dev/null 2>&1 || check="$check npm"
 command -v python3 >/dev/null 2>&1 || check="$check python3"
 proxies="$check haproxy nginx-light openssl"
 coverage="$check llvm"
-lint="$check clang-format clang-tidy cppcheck shellcheck"
+# debootstrap makes the base of the image, the others build and enter it.
+container='buildah ca-certificates debootstrap iproute2 procps util-linux'
+command -v python3 >/dev/null 2>&1 || container="$container python3"
+lint="$check clang-format clang-tidy cppcheck shellcheck systemd python3-yaml"
 
 case "${1:-}" in
 build) wanted=$build ;;
 demo) wanted=$demo ;;
 check) wanted=$check ;;
 proxies) wanted=$proxies ;;
+container) wanted=$container ;;
 coverage) wanted=$coverage ;;
 lint) wanted=$lint ;;
 *)
-    echo "usage: $0 build|demo|check|proxies|coverage|lint" >&2
+    echo "usage: $0 build|demo|check|proxies|container|coverage|lint" >&2
     exit 2
     ;;
 esac

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Format, clang-tidy, cppcheck and shellcheck over every source: make lint
+# Format, clang-tidy, cppcheck and shellcheck over every source, and the deployment
+# files: make lint
 #
 # .clang-format and .clang-tidy say what is wanted.  Prints the findings and a
 # line for each tool; exits 1 when there are any.
@@ -29,6 +30,18 @@ tidy() { # flag …
     echo "$sources" | grep '\.c$' | xargs -P2 -I{} clang-tidy --quiet {} -- "$@"
 }
 
+# What systemd thinks of the units, with a program that is there.
+units() {
+    copies=$(mktemp -d)
+    for unit in docker/mlpd.service docker/mlpd.socket; do
+        sed 's|^ExecStart=mlpd|ExecStart=/bin/true|' "$unit" > "$copies/${unit##*/}"
+    done
+    status=0
+    systemd-analyze verify "$copies"/* || status=1
+    rm -r "$copies"
+    return "$status"
+}
+
 # shellcheck disable=SC2086 # one word a file
 part clang-format clang-format --dry-run -Werror $sources
 # shellcheck disable=SC2046 # one word a file
@@ -43,4 +56,7 @@ part cppcheck cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr -j2 \
 # shellcheck disable=SC2046 # one word a flag
 part clang-tidy tidy -I. -D_GNU_SOURCE -DMLPD_VERSION='"0"' -std=c17 -Wall -Wextra \
     $(pkg-config --cflags libmicrohttpd jansson nettle gnutls libxxhash openblas check libcurl zlib)
+part systemd units
+part yaml /usr/bin/python3 -c \
+    'import sys, yaml; [list(yaml.safe_load_all(open(name))) for name in sys.argv[1:]]' docker/*.yaml
 exit "$failed"
