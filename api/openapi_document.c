@@ -45,6 +45,7 @@ enum occurrence {
     WITH_A_SCOPE,
     BELOW_A_MODEL,
     WITH_A_BODY,
+    WITH_A_NEEDED_BODY,
     WITH_AN_ANSWER,
     WITH_IF_MATCH
 };
@@ -64,8 +65,10 @@ static const struct problem_row {
     {408, ON_EVERY_CALL, NULL, "The request came too slowly."},
     {409, AS_LISTED, NULL, "It is against what is there: a name that is taken, a step not taken."},
     {410, AS_LISTED, NULL, "It was here once: deleted, or older than what is kept."},
+    {411, WITH_A_NEEDED_BODY, NULL, "A body without Content-Length or Transfer-Encoding."},
     {412, WITH_IF_MATCH, "ETag", "If-Match names other settings than the model has."},
     {413, ON_EVERY_CALL, NULL, "More than one request may hold."},
+    {414, ON_EVERY_CALL, NULL, "The address and its query are too long."},
     {415, WITH_A_BODY, "Accept-Encoding",
      "A Content-Type or Content-Encoding that the call does not take."},
     {417, ON_EVERY_CALL, NULL, "Expect asks for something other than 100-continue."},
@@ -73,7 +76,8 @@ static const struct problem_row {
     {429, ON_EVERY_CALL, "Retry-After", "A queue is full, or there are too many connections."},
     {431, ON_EVERY_CALL, NULL, "The headers are too large."},
     {500, ON_EVERY_CALL, NULL, "A defect of mlpd."},
-    {503, ON_EVERY_CALL, "Retry-After", "The process has no place left, or is about to end."},
+    {503, ON_EVERY_CALL, "Retry-After Preference-Applied",
+     "The process has no place left, or is about to end."},
     {504, AS_LISTED, "Preference-Applied", "What was waited for did not happen in time."},
     {507, ON_EVERY_CALL, NULL, "--max-memory leaves no room for it."},
 };
@@ -117,6 +121,8 @@ static bool occurs(const struct problem_row *row, const struct route *route,
         return has_segment(route, MODEL_SEGMENT);
     case WITH_A_BODY:
         return handler->body != BODY_NONE;
+    case WITH_A_NEEDED_BODY:
+        return handler->body != BODY_NONE && !handler->body_is_optional;
     case WITH_AN_ANSWER:
         return handler->scope != SCOPE_NONE && has_answer(handler);
     case WITH_IF_MATCH:

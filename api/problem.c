@@ -52,6 +52,7 @@ const char *problem_title(unsigned status) {
         {411, "Length Required"},
         {412, "Precondition Failed"},
         {413, "Content Too Large"},
+        {414, "URI Too Long"},
         {415, "Unsupported Media Type"},
         {417, "Expectation Failed"},
         {422, "Unprocessable Content"},

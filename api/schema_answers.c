@@ -373,83 +373,80 @@ static const struct schema_field problem_fields[] = {
     {0},
 };
 
-const struct schema
-    answer_schemas[] =
-        {
-            {"Model", "A model: its create body made whole, and its figures.",
-             .fields = model_fields},
-            {"Layer", "A layer of a model.", .fields = layer_fields},
-            {"ModelSummary", "A model in a list.", .fields = summary_fields},
-            {"ModelList", "A page of models.", .fields = list_fields},
-            {"Cost", "What a model would cost.", .fields = cost_fields},
-            {"Waiting", "It has its place in the order of the batches.", .fields = waiting_fields},
-            {"Batch", "What became of a batch.",
-             .keywords = SCHEMA_ONE_OF_TWO("WaitingBatch", "FinishedBatch")},
-            {"WaitingBatch", "A batch before its turn, or in it.", .fields = waiting_batch_fields},
-            {"FinishedBatch", "A batch that is over.", .fields = finished_batch_fields},
-            {"PostedBatch",
-             "One batch, or with `batch_size` the batches that the rows were cut into.",
-             .keywords = "'oneOf': [{" SCHEMA_REF("WaitingBatch") "}, {" SCHEMA_REF("FinishedBatch") "}, {" SCHEMA_REF("ForgottenBatch") "}, {" SCHEMA_REF(
-                 "WaitingBatches") "}, {" SCHEMA_REF("FinishedBatches") "}, {" SCHEMA_REF("Forgotte"
-                                                                                          "nBatche"
-                                                                                          "s") "}"
-                                                                                               "]"},
-            {"ForgottenBatch", "To a repeat: a batch that is over, and older than what is kept.",
-             .fields = forgotten_batch_fields},
-            {"ForgottenBatches", "To a repeat: batches that are over, and older than what is kept.",
-             .fields = forgotten_batches_fields},
-            {"WaitingBatches", "Batches of one request, some of them not over.",
-             .fields = waiting_batches_fields},
-            {"FinishedBatches", "Batches of one request, all of them over.",
-             .fields = finished_batches_fields},
-            {"CancelledBatches", "How many batches were taken back.", .fields = cancelled_fields},
-            {"Loss", "A piece of the loss history.", .fields = loss_fields},
-            {"LossTable",
-             "A header line, then a line a point.  A figure that is not finite, or that there is "
-             "none of, is an empty cell.",
-             .keywords = SCHEMA_TEXT,
-             .example = "'batch,step,loss,accuracy,examples,time,diverged\\r\\n1,1,0.69,0.5,32,"
-                        "2026-01-01T00:00:00.000Z,false\\r\\n'"},
-            {"LossEvents",
-             "Server-sent events: a point is a message with the batch as its id and a LossPoint "
-             "as its data; `gap` ({after, oldest}) stands where points are no longer kept; "
-             "`deleted` ({model}) is the last one.",
-             .keywords = SCHEMA_TEXT},
-            {"LossPoint", "The loss of one batch.", .fields = point_fields},
-            {"Predictions", "Of a classification or of a regression.",
-             .keywords = SCHEMA_ONE_OF_TWO("Classification", "Regression")},
-            {"Classification", "Predicted classes.", .fields = classification_answer_fields},
-            {"Regression", "Predicted numbers.", .fields = regression_answer_fields},
-            {"ClassPrediction", "The likeliest class.", .fields = class_prediction_fields},
-            {"TopPrediction", "The likeliest classes, with `top_k`.",
-             .fields = top_prediction_fields},
-            {"MultiLabelPrediction", "Independent yes-or-no outputs.",
-             .fields = multi_label_prediction_fields},
-            {"ClassProbability", "A class and its probability.", .fields = class_fields},
-            {"Evaluation", "Of a classification or of a regression.",
-             .keywords = SCHEMA_ONE_OF_TWO("ClassificationEvaluation", "RegressionEvaluation")},
-            {"ClassificationEvaluation", "The loss and the metrics of a classification.",
-             .fields = classification_evaluation_fields},
-            {"RegressionEvaluation", "The loss and the metrics of a regression.",
-             .fields = regression_evaluation_fields},
-            {"ClassMetrics", "The metrics of one class.", .fields = class_metrics_fields},
-            {"Server", "This process.", .fields = server_fields},
-            {"Build", "How the program was built.", .fields = build_fields},
-            {"Libraries", "The versions of the libraries that run.", .fields = libraries_fields},
-            {"Http", "What the server is at.", .fields = http_fields},
-            {"Limits", "What is allowed.", .fields = limits_fields},
-            {"Metrics", "Prometheus's text format 0.0.4.", .keywords = SCHEMA_TEXT},
-            {"Live", "The process answers.", .fields = live_fields},
-            {"Ready", "Whether it takes work.", .fields = ready_fields},
-            {"Document", "An OpenAPI 3.1 document.",
-             .keywords = "'type': 'object', 'required': ['openapi', 'info', 'paths']"},
-            {"Problem", "What went wrong (RFC 9457).", .fields = problem_fields,
-             .example =
-                 "{'type': 'about:blank', 'title': 'Unprocessable Content', 'status': 422, "
-                 "'detail': 'units -1; allowed are 1 to " JSON_OF(
-                     WIDTH_MAX) "', 'pointer': "
-                                "'/layers/0/units', 'error': 'units -1; allowed are 1 to " JSON_OF(
-                                    WIDTH_MAX) "'}"},
+/* clang-format off */
+#define POSTED_BATCHES                                                                             \
+    "'oneOf': [{" SCHEMA_REF("WaitingBatch") "}, {" SCHEMA_REF("FinishedBatch") "}, "              \
+    "{" SCHEMA_REF("ForgottenBatch") "}, {" SCHEMA_REF("WaitingBatches") "}, "                     \
+    "{" SCHEMA_REF("FinishedBatches") "}, {" SCHEMA_REF("ForgottenBatches") "}]"
+/* clang-format on */
+
+const struct schema answer_schemas[] = {
+    {"Model", "A model: its create body made whole, and its figures.", .fields = model_fields},
+    {"Layer", "A layer of a model.", .fields = layer_fields},
+    {"ModelSummary", "A model in a list.", .fields = summary_fields},
+    {"ModelList", "A page of models.", .fields = list_fields},
+    {"Cost", "What a model would cost.", .fields = cost_fields},
+    {"Waiting", "It has its place in the order of the batches.", .fields = waiting_fields},
+    {"Batch", "What became of a batch.",
+     .keywords = SCHEMA_ONE_OF_TWO("WaitingBatch", "FinishedBatch")},
+    {"WaitingBatch", "A batch before its turn, or in it.", .fields = waiting_batch_fields},
+    {"FinishedBatch", "A batch that is over.", .fields = finished_batch_fields},
+    {"PostedBatch", "One batch, or with `batch_size` the batches that the rows were cut into.",
+     .keywords = POSTED_BATCHES},
+    {"ForgottenBatch", "To a repeat: a batch that is over, and older than what is kept.",
+     .fields = forgotten_batch_fields},
+    {"ForgottenBatches", "To a repeat: batches that are over, and older than what is kept.",
+     .fields = forgotten_batches_fields},
+    {"WaitingBatches", "Batches of one request, some of them not over.",
+     .fields = waiting_batches_fields},
+    {"FinishedBatches", "Batches of one request, all of them over.",
+     .fields = finished_batches_fields},
+    {"CancelledBatches", "How many batches were taken back.", .fields = cancelled_fields},
+    {"Loss", "A piece of the loss history.", .fields = loss_fields},
+    {"LossTable",
+     "A header line, then a line a point.  A figure that is not finite, or that there is "
+     "none of, is an empty cell.",
+     .keywords = SCHEMA_TEXT,
+     .example = "'batch,step,loss,accuracy,examples,time,diverged\\r\\n1,1,0.69,0.5,32,"
+                "2026-01-01T00:00:00.000Z,false\\r\\n'"},
+    {"LossEvents",
+     "Server-sent events: a point is a message with the batch as its id and a LossPoint "
+     "as its data; `gap` ({after, oldest}) stands where points are no longer kept; "
+     "`deleted` ({model}) is the last one.",
+     .keywords = SCHEMA_TEXT},
+    {"LossPoint", "The loss of one batch.", .fields = point_fields},
+    {"Predictions", "Of a classification or of a regression.",
+     .keywords = SCHEMA_ONE_OF_TWO("Classification", "Regression")},
+    {"Classification", "Predicted classes.", .fields = classification_answer_fields},
+    {"Regression", "Predicted numbers.", .fields = regression_answer_fields},
+    {"ClassPrediction", "The likeliest class.", .fields = class_prediction_fields},
+    {"TopPrediction", "The likeliest classes, with `top_k`.", .fields = top_prediction_fields},
+    {"MultiLabelPrediction", "Independent yes-or-no outputs.",
+     .fields = multi_label_prediction_fields},
+    {"ClassProbability", "A class and its probability.", .fields = class_fields},
+    {"Evaluation", "Of a classification or of a regression.",
+     .keywords = SCHEMA_ONE_OF_TWO("ClassificationEvaluation", "RegressionEvaluation")},
+    {"ClassificationEvaluation", "The loss and the metrics of a classification.",
+     .fields = classification_evaluation_fields},
+    {"RegressionEvaluation", "The loss and the metrics of a regression.",
+     .fields = regression_evaluation_fields},
+    {"ClassMetrics", "The metrics of one class.", .fields = class_metrics_fields},
+    {"Server", "This process.", .fields = server_fields},
+    {"Build", "How the program was built.", .fields = build_fields},
+    {"Libraries", "The versions of the libraries that run.", .fields = libraries_fields},
+    {"Http", "What the server is at.", .fields = http_fields},
+    {"Limits", "What is allowed.", .fields = limits_fields},
+    {"Metrics", "Prometheus's text format 0.0.4.", .keywords = SCHEMA_TEXT},
+    {"Live", "The process answers.", .fields = live_fields},
+    {"Ready", "Whether it takes work.", .fields = ready_fields},
+    {"Document", "An OpenAPI 3.1 document.",
+     .keywords = "'type': 'object', 'required': ['openapi', 'info', 'paths']"},
+    {"Problem", "What went wrong (RFC 9457).", .fields = problem_fields,
+     .example = "{'type': 'about:blank', 'title': 'Unprocessable Content', 'status': 422, "
+                "'detail': 'units -1; allowed are 1 to " JSON_OF(
+                    WIDTH_MAX) "', 'pointer': "
+                               "'/layers/0/units', 'error': 'units -1; allowed are 1 to " JSON_OF(
+                                   WIDTH_MAX) "'}"},
 };
 
 const size_t answer_schema_count = sizeof answer_schemas / sizeof *answer_schemas;

@@ -53,7 +53,7 @@ export class ExchangeChecker {
    *  405, or of a status that any request may get before its address counts. */
   checkRefusal(exchange, headers, found) {
     const { method, status, body } = exchange;
-    const early = [400, 401, 403, 408, 413, 417, 429, 431, 503, 507];
+    const early = [400, 401, 403, 408, 413, 414, 417, 429, 431, 503, 507];
     if (method === 'OPTIONS' && status === 204) {
       return headers.has('allow') ? [] : ['204 without Allow'];
     }

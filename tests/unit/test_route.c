@@ -17,13 +17,18 @@ static void for_each_handler(handler_function *function) {
     }
 }
 
-static bool parameter_is_taken[PARAMETER_COUNT];
+static bool parameter_is_taken[PARAMETER_COUNT], header_is_heard[HEADER_COUNT];
 
 static void mark(const struct route *route, const struct handler *handler) {
     (void)route;
     for (const enum parameter *at = handler->parameters; *at != PARAMETER_NONE; at++) {
         parameter_is_taken[*at] = true;
     }
+    for (const enum request_header *at = handler->hears; *at != HEADER_NONE; at++) {
+        header_is_heard[*at] = true;
+    }
+    header_is_heard[HEADER_CONTENT_ENCODING] |= handler->body != BODY_NONE;
+    header_is_heard[HEADER_REQUEST_ID] = true;
 }
 
 START_TEST(test_every_parameter_is_bounded_documented_and_taken) {
@@ -39,11 +44,13 @@ START_TEST(test_every_parameter_is_bounded_documented_and_taken) {
 }
 END_TEST
 
-START_TEST(test_every_request_header_is_documented) {
+START_TEST(test_every_request_header_is_documented_and_heard) {
+    for_each_handler(mark);
     for (size_t i = HEADER_NONE + 1; i < HEADER_COUNT; i++) {
         const struct request_header_description *row = &request_header_descriptions[i];
         ck_assert_msg(row->name != NULL && row->example != NULL && row->documentation != NULL,
                       "header %zu", i);
+        ck_assert_msg(header_is_heard[i], "no call hears %s", row->name);
     }
 }
 END_TEST
@@ -124,7 +131,7 @@ Suite *suite_route(void) {
     Suite *suite = suite_create("route");
     TCase *tests = tcase_create("tables");
     tcase_add_test(tests, test_every_parameter_is_bounded_documented_and_taken);
-    tcase_add_test(tests, test_every_request_header_is_documented);
+    tcase_add_test(tests, test_every_request_header_is_documented_and_heard);
     tcase_add_test(tests, test_no_call_takes_a_parameter_twice);
     tcase_add_test(tests, test_every_call_has_an_operation_an_answer_and_ended_lists);
     tcase_add_test(tests, test_every_call_on_a_model_hears_if_match);
