@@ -50,9 +50,7 @@ struct handler {
     struct route_answer answers[ANSWERS_MAX + 1];
 
     /* Statuses of problem documents, 0 ends them, beside those that follow from the
-     * rest: of every call (400, 408, 422, 429, 431, 500, 503, 507), of a scope (401,
-     * 403), of an answer with a body (406), of {model} and {number} (404), of a body (411, 413,
-     * 415). */
+     * rest of the row; openapi_document.c has the table. */
     unsigned errors[ERRORS_MAX + 1];
     bool is_polled; /* by machines, day and night: not in the log */
     void (*handle)(struct call *call);

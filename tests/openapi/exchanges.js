@@ -37,8 +37,10 @@ export class ExchangeChecker {
     const [path, query] = exchange.target.split('?');
     const headers = parseHeaders(exchange.headers ?? '');
     const found = this.openapi.findPath(path);
+    // Methods are upper case: get is another one, which nothing has.
+    const isMethod = /^[A-Z]+$/.test(exchange.method) && exchange.method !== 'PARAMETERS';
     const method = exchange.method === 'HEAD' ? 'get' : exchange.method.toLowerCase();
-    const operation = method === 'parameters' ? undefined : found?.item[method];
+    const operation = isMethod ? found?.item[method] : undefined;
     if (!operation) return { faults: this.checkRefusal(exchange, headers, found) };
     return {
       operationId: operation.operationId,
