@@ -50,6 +50,14 @@ want_problem() { # what, status [, pointer]
     [ $# -lt 3 ] || want "$1: pointer" "$(field pointer)" "$3"
 }
 
+await_line() { # pattern, file
+    tries=0
+    until grep -q "$1" "$2" || [ "$tries" -eq 3000 ]; do
+        tries=$((tries + 1))
+        sleep 0.02
+    done
+}
+
 # ---- create ----
 
 new='{"name": "curl", "inputs": 2, "layers": [8, 2], "optimizer": {"name": "adam", "learning_rate": 0.05}}'
@@ -69,6 +77,10 @@ model=$models/curl
 
 # ---- train ----
 
+table='0,0,0
+0,1,1
+1,0,1
+1,1,0'
 batch='{"inputs": [[0,0],[0,1],[1,0],[1,1]], "labels": [0,1,1,0]}'
 for i in 1 2 3 4 5 6 7 8 9 10; do
     as_admin "$model/batches" -H 'Prefer: wait=30' --json "$batch"
@@ -113,10 +125,36 @@ as_admin "$model/batches" --json "$batch"
 wait "$poll"
 want_in 'a long poll' "$(cat "$SCRATCH/curl.poll")" '"batch":16,.*"next":16'
 
+# Events: all that is kept, then what comes; and again, behind the one that was seen last.
+curl -sSN -H "$admin" -H 'Accept: text/event-stream' -D "$head" "$model/loss" > "$SCRATCH/curl.events" &
+events=$!
+as_admin "$model/batches" -H 'Content-Type: text/csv' -H 'Idempotency-Key: "curl-17"' -H 'Prefer: wait=30' \
+    --data-binary "$table"
+want 'a table' "$status $(field batch) $(field state)" '200 17 trained'
+await_line '^id: *17' "$SCRATCH/curl.events"
+kill "$events"
+wait "$events" 2> /dev/null
+want 'events' "$(grep -c '^data:' "$SCRATCH/curl.events")" 17
+want_in 'the last event' "$(grep '^data:' "$SCRATCH/curl.events" | tail -n 1)" '"batch":17,'
+curl -sSN -H "$admin" -H 'Accept: text/event-stream' -H 'Last-Event-ID: 15' "$model/loss" \
+    > "$SCRATCH/curl.events" &
+events=$!
+await_line '^id: *17' "$SCRATCH/curl.events"
+kill "$events"
+wait "$events" 2> /dev/null
+want 'events after the 15th' "$(sed -n 's/^id: *//p' "$SCRATCH/curl.events" | tr '\n' ' ')" '16 17 '
+
+# Sent again, because the answer was lost, say: trained once.
+as_admin "$model/batches" -H 'Content-Type: text/csv' -H 'Idempotency-Key: "curl-17"' -H 'Prefer: wait=30' \
+    --data-binary "$table"
+want 'the same table again' "$status $(field batch) $(field state)" '200 17 trained'
+as_admin "$model/batches" -H 'Content-Type: text/csv' -H 'Idempotency-Key: "curl-17"' --data-binary '0,0,0'
+want_problem 'another table under its key' 422
+
 # ---- predict ----
 
-call -H "Authorization: Bearer $READ_TOKEN" "$model/predictions" --json '{"inputs": [[0,1]], "min_step": 16}'
-want 'a prediction' "$status $(field model) $(field step)" '200 curl 16'
+call -H "Authorization: Bearer $READ_TOKEN" "$model/predictions" --json '{"inputs": [[0,1]], "min_step": 17}'
+want 'a prediction' "$status $(field model) $(field step)" '200 curl 17'
 want_in 'its probabilities' "$(cat "$body")" '"probabilities":\[[0-9.e-]*,[0-9.e-]*\]'
 as_admin "$model/evaluations" --json "$batch"
 want 'an evaluation' "$status $(field examples)" '200 4'
@@ -163,7 +201,7 @@ rm "$SCRATCH/curl.large"
 # ---- the end ----
 
 as_admin "$model?weights_sha256=true"
-want 'after all that' "$status $(field step)" '200 16'
+want 'after all that' "$status $(field step)" '200 17'
 want 'the settings are as they were' "$(header ETag)" "$etag"
 echo "weights $(field weights_sha256)"
 as_admin -X DELETE "$model"

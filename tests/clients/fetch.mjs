@@ -114,11 +114,59 @@ await call(`${model}/batches`, json('POST', batch))
 answer = await poll
 want('a long poll', [answer.status, answer.json.points.map((p) => p.batch)], [200, [16]])
 
+// Events: all that is kept, then what comes; and again, behind the one that was seen last.
+async function* events(headers) {
+  const stop = new AbortController()
+  const options = { headers: { Authorization: `Bearer ${READ_TOKEN}`, ...headers }, signal: stop.signal }
+  const { body } = await fetch(`${model}/loss`, options)
+  let text = ''
+  try {
+    for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
+      const parts = (text + chunk).split('\n\n')
+      text = parts.pop()
+      for (const part of parts) {
+        const fields = Object.fromEntries(part.split('\n').map((line) => line.split(/: ?(.*)/s)))
+        if (fields.data !== undefined) {
+          yield { id: fields.id, ...JSON.parse(fields.data) }
+        }
+      }
+    }
+  } finally {
+    stop.abort()
+  }
+}
+async function eventsUntil(last, headers) {
+  const found = []
+  for await (const event of events({ Accept: 'text/event-stream', ...headers })) {
+    found.push(event)
+    if (event.batch === last) {
+      break
+    }
+  }
+  return found
+}
+const table = {
+  method: 'POST',
+  body: batch.inputs.map((row, i) => [...row, batch.labels[i]].join(',')).join('\n'),
+  headers: { 'Content-Type': 'text/csv', 'Idempotency-Key': '"fetch-17"', ...waits },
+}
+const streamed = eventsUntil(17)
+answer = await call(`${model}/batches`, table)
+want('a table', [answer.status, answer.json.batch, answer.json.state], [200, 17, 'trained'])
+want('events', (await streamed).map((one) => one.batch), Array.from({ length: 17 }, (_, i) => i + 1))
+const resumed = await eventsUntil(17, { 'Last-Event-ID': '15' })
+want('events after the 15th', resumed.map((one) => one.id), ['16', '17'])
+
+// Sent again, because the answer was lost, say: trained once.
+answer = await call(`${model}/batches`, table)
+want('the same table again', [answer.status, answer.json.batch], [200, 17])
+wantProblem('another table under its key', await call(`${model}/batches`, { ...table, body: '0,0,0' }), 422)
+
 // ---- predict ----
 
-const question = { inputs: [[0, 1]], min_step: 16 }
+const question = { inputs: [[0, 1]], min_step: 17 }
 answer = await call(`${model}/predictions`, json('POST', question), READ_TOKEN)
-want('a prediction', [answer.status, answer.json.model, answer.json.step], [200, 'fetch', 16])
+want('a prediction', [answer.status, answer.json.model, answer.json.step], [200, 'fetch', 17])
 const { probabilities } = answer.json.predictions[0]
 want('its probabilities', Math.abs(probabilities[0] + probabilities[1] - 1) < 1e-6, true)
 answer = await call(`${model}/evaluations`, json('POST', batch))
@@ -158,7 +206,7 @@ for (let i = 1; i <= 5; i++) {
 // ---- the end ----
 
 answer = await call(`${model}?weights_sha256=true`)
-want('after all that', [answer.status, answer.json.step], [200, 16])
+want('after all that', [answer.status, answer.json.step], [200, 17])
 console.log(`weights ${answer.json.weights_sha256}`)
 want('delete', (await call(model, { method: 'DELETE' })).status, 204)
 wantProblem('the deleted model', await call(model), 404)

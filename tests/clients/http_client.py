@@ -4,7 +4,7 @@ import json
 import os
 import urllib.parse
 
-from wants import BATCH, LARGE, end, network, safetensors, want, want_problem
+from wants import BATCH, LARGE, TABLE, end, events_until, network, safetensors, want, want_problem
 
 AUTHORITY = urllib.parse.urlsplit(os.environ["MLPD_ORIGIN"]).netloc
 MODEL = "/v1/models/http.client"
@@ -82,11 +82,32 @@ call("POST", MODEL + "/batches", BATCH)
 want("a long poll", [point["batch"] for point in Answer(other.getresponse()).json["points"]], [16])
 other.close()
 
+# Events: all that is kept, then what comes; and again, behind the one that was seen last.
+EVENTS = {"Accept": "text/event-stream"}
+other = connect()
+send(other, "GET", MODEL + "/loss", headers=EVENTS, token=READ)
+table = {"Content-Type": "text/csv", "Idempotency-Key": '"http.client-17"', **WAITS}
+answer = call("POST", MODEL + "/batches", TABLE, table)
+want("a table", (answer.status, answer.json["batch"], answer.json["state"]), (200, 17, "trained"))
+found = events_until(17, other.getresponse())
+want("events", [event["batch"] for _, event in found], list(range(1, 18)))
+other.close()
+other = connect()
+send(other, "GET", MODEL + "/loss", headers={"Last-Event-ID": "15", **EVENTS}, token=READ)
+found = events_until(17, other.getresponse())
+want("events after the 15th", [name for name, _ in found], ["16", "17"])
+other.close()
+
+# Sent again, because the answer was lost, say: trained once.
+answer = call("POST", MODEL + "/batches", TABLE, table)
+want("the same table again", (answer.status, answer.json["batch"]), (200, 17))
+want_problem("another table under its key", call("POST", MODEL + "/batches", b"0,0,0", table), 422)
+
 # ---- predict ----
 
-answer = call("POST", MODEL + "/predictions", {"inputs": [[0, 1]], "min_step": 16}, token=READ)
+answer = call("POST", MODEL + "/predictions", {"inputs": [[0, 1]], "min_step": 17}, token=READ)
 want("a prediction", (answer.status, answer.json["model"], answer.json["step"]),
-     (200, "http.client", 16))
+     (200, "http.client", 17))
 want("its probabilities", abs(sum(answer.json["predictions"][0]["probabilities"]) - 1) < 1e-6, True)
 answer = call("POST", MODEL + "/evaluations", BATCH)
 want("an evaluation", (answer.status, answer.json["examples"]), (200, 4))
@@ -133,7 +154,7 @@ large.close()
 # ---- the end ----
 
 answer = call("GET", MODEL + "?weights_sha256=true")
-want("after all that", (answer.status, answer.json["step"]), (200, 16))
+want("after all that", (answer.status, answer.json["step"]), (200, 17))
 want("the settings are as they were", answer.headers["ETag"], etag)
 print("weights", answer.json["weights_sha256"])
 want("delete", call("DELETE", MODEL).status, 204)

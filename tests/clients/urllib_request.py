@@ -6,7 +6,7 @@ import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
-from wants import BATCH, LARGE, end, network, safetensors, want, want_problem
+from wants import BATCH, LARGE, TABLE, end, events_until, network, safetensors, want, want_problem
 
 MODELS = os.environ["MLPD_ORIGIN"] + "/v1/models"
 MODEL = MODELS + "/urllib"
@@ -75,11 +75,33 @@ with ThreadPoolExecutor() as pool:
     call(MODEL + "/batches", BATCH)
     want("a long poll", [point["batch"] for point in poll.result().json["points"]], [16])
 
+# Events: all that is kept, then what comes; and again, behind the one that was seen last.
+def events(last, **headers):
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    headers.update({"Accept": "text/event-stream", "Authorization": "Bearer " + READ})
+    with urllib.request.urlopen(urllib.request.Request(MODEL + "/loss", None, headers)) as stream:
+        return events_until(last, stream)
+
+
+table = {"Content_Type": "text/csv", "Idempotency_Key": '"urllib-17"', "Prefer": "wait=30"}
+with ThreadPoolExecutor() as pool:
+    streamed = pool.submit(events, 17)
+    answer = call(MODEL + "/batches", TABLE, **table)
+    want("a table", (answer.status, answer.json["batch"], answer.json["state"]),
+         (200, 17, "trained"))
+    want("events", [event["batch"] for _, event in streamed.result()], list(range(1, 18)))
+want("events after the 15th", [name for name, _ in events(17, Last_Event_ID="15")], ["16", "17"])
+
+# Sent again, because the answer was lost, say: trained once.
+answer = call(MODEL + "/batches", TABLE, **table)
+want("the same table again", (answer.status, answer.json["batch"]), (200, 17))
+want_problem("another table under its key", call(MODEL + "/batches", b"0,0,0", **table), 422)
+
 # ---- predict ----
 
-answer = call(MODEL + "/predictions", {"inputs": [[0, 1]], "min_step": 16}, token=READ)
+answer = call(MODEL + "/predictions", {"inputs": [[0, 1]], "min_step": 17}, token=READ)
 want("a prediction", (answer.status, answer.json["model"], answer.json["step"]),
-     (200, "urllib", 16))
+     (200, "urllib", 17))
 want("its probabilities", abs(sum(answer.json["predictions"][0]["probabilities"]) - 1) < 1e-6, True)
 answer = call(MODEL + "/evaluations", BATCH)
 want("an evaluation", (answer.status, answer.json["examples"]), (200, 4))
@@ -119,7 +141,7 @@ want("a large body", found in (413, BrokenPipeError, ConnectionResetError), True
 # ---- the end ----
 
 answer = call(MODEL + "?weights_sha256=true")
-want("after all that", (answer.status, answer.json["step"]), (200, 16))
+want("after all that", (answer.status, answer.json["step"]), (200, 17))
 want("the settings are as they were", answer.headers["ETag"], etag)
 print("weights", answer.json["weights_sha256"])
 want("delete", call(MODEL, method="DELETE").status, 204)

@@ -4,6 +4,7 @@ import struct
 import sys
 
 BATCH = {"inputs": [[0, 0], [0, 1], [1, 0], [1, 1]], "labels": [0, 1, 1, 0]}
+TABLE = "\n".join(f"{a},{b},{label}" for (a, b), label in zip(BATCH["inputs"], BATCH["labels"])).encode()
 LARGE = (64 << 20) + 1
 
 passed = failed = 0
@@ -49,3 +50,19 @@ def safetensors(batch):
                    "data_offsets": [end_of_numbers, end_of_labels]},
     }).encode()
     return struct.pack("<Q", len(header)) + header + numbers + labels
+
+
+def events_until(last, lines):
+    """The (id, event)s of a stream, up to the one of batch `last`."""
+    found, fields = [], {}
+    for line in lines:
+        name, _, value = line.decode().rstrip("\r\n").partition(":")
+        if name:
+            fields[name] = value.strip()
+        elif not line.strip():
+            if "data" in fields:
+                found.append((fields.get("id"), json.loads(fields["data"])))
+                if found[-1][1]["batch"] == last:
+                    return found
+            fields = {}
+    return found
