@@ -104,6 +104,7 @@ START_TEST(test_a_line_says_what_the_request_was) {
 END_TEST
 
 START_TEST(test_a_line_names_the_client) {
+    SKIP_BEHIND_PROXY("the client is the proxy");
     struct sockaddr_in name;
     socklen_t bytes = sizeof name;
     char answer[1024], wanted[64];
@@ -171,6 +172,7 @@ START_TEST(test_a_request_that_matched_nothing_has_no_operation) {
 END_TEST
 
 START_TEST(test_what_the_gate_refuses_has_a_line) {
+    SKIP_BEHIND_PROXY("the proxies refuse it themselves");
     static const char request[] = "GET /v1/models HTTP/1.1\r\nX-Request-Id: the-id\r\n\r\n";
     char answer[1024];
     begin();

@@ -20,11 +20,13 @@ PATH=$PATH:/usr/sbin
 scratch=$(mktemp -d)
 daemon=
 proxy=
+events=
 end() { # process
     [ -z "$1" ] || kill "$1" 2> /dev/null || true
     [ -z "$1" ] || wait "$1" 2> /dev/null || true
 }
 clean_up() {
+    end "$events"
     end "$proxy"
     end "$daemon"
     rm -rf "$scratch"
@@ -51,6 +53,15 @@ await() { # what, file
     echo "$name: $1 does not answer after $tries tries"
     cat "$scratch"/*log 2> /dev/null || true
     return 1
+}
+
+await_line() { # line of the events
+    local tries
+    for tries in $(seq 1000); do
+        ! grep -qx "$1" "$scratch/events" 2> /dev/null || return 0
+        sleep 0.02
+    done
+    echo "$name: no event '$1' after $tries tries"
 }
 
 # ---- every test through a proxy ----
@@ -124,6 +135,17 @@ as_the_file_has_it() { # proxy
     want 'a request keeps its name' "${found%% *} $(field X-Request-Id)" '200 mine-1'
     found=$(call /v1/models/m/predictions --http1.1 --json '{"inputs": [[1,2]]}')
     want 'predict' "${found%%,\"predictions*}" '200 {"model":"m","step":1'
+    # Events come one by one: the second batch is trained while the stream is open.
+    curl -sSN --unix-socket "$scratch/front" --cacert "$scratch/crt" -H 'Accept: text/event-stream' \
+        https://localhost/v1/models/m/loss > "$scratch/events" &
+    events=$!
+    await_line 'id: 1'
+    found=$(call /v1/models/m/batches --json '{"inputs": [[1,2]], "labels": [0]}')
+    await_line 'id: 2'
+    want 'events as they happen' "$(grep -c '^id: [12]$' "$scratch/events")" 2
+    end "$events"
+    events=
+
     found=$(call /v1/models/m/batches -H 'Content-Type: application/json' --data-binary "@$scratch/large")
     want '64 MiB and a byte' "${found%% *}" 413
     want '64 MiB and a byte: type' "$(field Content-Type)" application/problem+json
