@@ -146,7 +146,8 @@ as_the_file_has_it() { # proxy
     end "$events"
     events=
 
-    found=$(call /v1/models/m/batches -H 'Content-Type: application/json' --data-binary "@$scratch/large")
+    # Over HTTP/2 curl may see its stream reset before it reads the answer.
+    found=$(call /v1/models/m/batches --http1.1 -H 'Content-Type: application/json' --data-binary "@$scratch/large")
     want '64 MiB and a byte' "${found%% *}" 413
     want '64 MiB and a byte: type' "$(field Content-Type)" application/problem+json
 
