@@ -732,7 +732,8 @@ void http_drain(struct http *http) {
 }
 
 void http_stop(struct http *http) {
-    for (size_t t = 0; t < http->thread_count; t++) {
+    const size_t count = http->threads != NULL ? http->thread_count : 0;
+    for (size_t t = 0; t < count; t++) {
         for (size_t i = 0; i < http->threads[t].daemon_count; i++) {
             MHD_quiesce_daemon(http->threads[t].daemons[i]); /* the socket is the listener's */
         }
@@ -740,12 +741,13 @@ void http_stop(struct http *http) {
     if (http->exchanges != NULL) {
         exchanges_stop(http->exchanges, STOP_GRACE_SECONDS);
     }
-    for (size_t t = 0; t < http->thread_count; t++) {
-        http_loop_stop(http->threads[t].loop);
-        for (size_t i = 0; i < http->threads[t].daemon_count; i++) {
-            MHD_stop_daemon(http->threads[t].daemons[i]);
+    for (size_t t = 0; t < count; t++) {
+        struct http_thread *thread = &http->threads[t];
+        http_loop_stop(thread->loop);
+        for (size_t i = 0; i < thread->daemon_count; i++) {
+            MHD_stop_daemon(thread->daemons[i]);
         }
-        http_loop_destroy(http->threads[t].loop);
+        http_loop_destroy(thread->loop);
     }
     http->thread_count = 0;
 }

@@ -70,7 +70,7 @@ enum error_code probe_parse(const char *url, struct probe_target *target, struct
 /* ---- asking ---- */
 
 static int read_status(struct stream *stream) {
-    char answer[ANSWER_BYTES + 1];
+    char answer[ANSWER_BYTES + 1] = "";
     size_t used = 0;
     int status;
     while (used < ANSWER_BYTES && memchr(answer, '\n', used) == NULL) {

@@ -346,7 +346,7 @@ void evaluation_compute(struct evaluation *evaluation, const struct network *net
     for (size_t begin = 0; begin < batch->rows; begin += ROWS_PER_PIECE) {
         const size_t count = size_min(ROWS_PER_PIECE, batch->rows - begin);
         evaluation->loss += rows_loss(network, batch, begin, count, outputs, &w);
-        for (size_t r = begin; r < begin + count && evaluation->classes > 0; r++) {
+        for (size_t r = begin; r < begin + count && w.predicted != NULL; r++) {
             (is_multi_label(network) ? count_multi_label : count_exclusive)(evaluation, network,
                                                                             batch, outputs, &w, r);
         }

@@ -170,7 +170,8 @@ START_TEST(test_link_leads_through_all_points_once) {
     for (int page = 0; page < 4; page++) {
         const struct answer *table = want_status(ask("GET", path, "text/csv", NULL), 200);
         for (const char *line = table->body + strlen(HEADER_LINE); *line != '\0';) {
-            ck_assert_msg(atoi(line) == ++seen, "found %s; wanted batch %d", line, seen);
+            seen++;
+            ck_assert_msg(atoi(line) == seen, "found %s; wanted batch %d", line, seen);
             line = strstr(line, "\r\n") + 2;
         }
         char next[128], wanted[160];

@@ -143,7 +143,7 @@ START_TEST(test_unknown_or_several_codings_are_415_with_the_list) {
                                           "Content-Encoding: zstd",
                                           "Content-Encoding: gzip, gzip",
                                           "Content-Encoding: gzip, identity",
-                                          GZIP "\n" GZIP,
+                                          (GZIP "\n" GZIP),
                                           "Content-Encoding: compress"};
     create_small();
     const struct answer *answer =

@@ -58,9 +58,14 @@ static const char *tag_of(const struct answer *answer) {
     return tag;
 }
 
-static const char *with_tag(const char *format, const char *tag) {
+/* The tag at each T of the header. */
+static const char *with_tag(const char *pattern, const char *tag) {
     static char header[256];
-    snprintf(header, sizeof header, format, tag, tag);
+    size_t used = 0;
+    for (const char *at = pattern; *at != '\0' && used < sizeof header; at++) {
+        used += (size_t)snprintf(header + used, sizeof header - used, "%.*s",
+                                 *at == 'T' ? (int)strlen(tag) : 1, *at == 'T' ? tag : at);
+    }
     return header;
 }
 
@@ -92,7 +97,7 @@ END_TEST
 START_TEST(test_current_tag_lets_every_call_pass) {
     char tag[64];
     snprintf(tag, sizeof tag, "%s", tag_of(create(MODEL)));
-    want_status(call_with(_i, with_tag("If-Match: \"%s\"", tag)), calls[_i].status);
+    want_status(call_with(_i, with_tag("If-Match: \"T\"", tag)), calls[_i].status);
 }
 END_TEST
 
@@ -103,7 +108,7 @@ START_TEST(test_stale_tag_is_412_and_changes_nothing) {
     snprintf(before, sizeof before, "%s", get("/v1/models/m?weights_sha256=true")->body);
     snprintf(now, sizeof now, "%s", header_of(get("/v1/models/m"), "ETag"));
     const struct answer *answer =
-        want_status(call_with(_i, with_tag("If-Match: \"%s\"", stale)), 412);
+        want_status(call_with(_i, with_tag("If-Match: \"T\"", stale)), 412);
     want_header(answer, "ETag", now);
     if (strcmp(calls[_i].method, "HEAD") != 0) {
         want_detail(want_problem(answer, 412, NULL), now);
@@ -115,13 +120,13 @@ END_TEST
 
 START_TEST(test_tag_counts_in_lists_in_weak_form_and_as_star) {
     static const char *const formats[] = {
-        "If-Match: W/\"%s\"",
+        "If-Match: W/\"T\"",
         "If-Match: *",
-        "If-Match: \"other\", \"%s\"",
-        "If-Match: W/\"other\",W/\"%s\" , \"third\"",
-        "If-Match: \"other\"\nIf-Match: \"%s\"",
-        "If-Match: \"%s\"\nIf-Match: \"other\"",
-        "if-match:\"%s\"",
+        "If-Match: \"other\", \"T\"",
+        "If-Match: W/\"other\",W/\"T\" , \"third\"",
+        "If-Match: \"other\"\nIf-Match: \"T\"",
+        "If-Match: \"T\"\nIf-Match: \"other\"",
+        "if-match:\"T\"",
     };
     if (strchr(formats[_i], '\n') != NULL) {
         SKIP_BEHIND("nginx", "nginx answers 400 to two lines of If-Match");
@@ -134,9 +139,9 @@ END_TEST
 
 START_TEST(test_what_is_no_tag_is_400) {
     static const char *const formats[] = {
-        "If-Match: %s",           "If-Match: \"%s",     "If-Match: '%s'",
-        "If-Match: \"a\" \"%s\"", "If-Match: w/\"%s\"", "If-Match: *, \"%s\"",
-        "If-Match: \"%s\", b",    "If-Match;",          "If-Match: \"%s\"\nIf-Match: %s",
+        "If-Match: T",           "If-Match: \"T",     "If-Match: 'T'",
+        "If-Match: \"a\" \"T\"", "If-Match: w/\"T\"", "If-Match: *, \"T\"",
+        "If-Match: \"T\", b",    "If-Match;",         "If-Match: \"T\"\nIf-Match: T",
     };
     if (strchr(formats[_i], '\n') != NULL) {
         SKIP_BEHIND("nginx", "nginx answers 400 to two lines of If-Match");
@@ -152,10 +157,10 @@ START_TEST(test_tag_of_a_deleted_model_is_stale_for_a_new_one_of_its_name) {
     char tag[64];
     snprintf(tag, sizeof tag, "%s", tag_of(create(MODEL)));
     want_status(delete ("/v1/models/m"), 204);
-    want_problem(patch(with_tag("If-Match: \"%s\"", tag)), 404, NULL);
+    want_problem(patch(with_tag("If-Match: \"T\"", tag)), 404, NULL);
     const char *next = tag_of(create(MODEL));
     ck_assert_msg(strcmp(next, tag) != 0, "both have the tag %s", tag);
-    want_problem(patch(with_tag("If-Match: \"%s\"", tag)), 412, NULL);
+    want_problem(patch(with_tag("If-Match: \"T\"", tag)), 412, NULL);
 }
 END_TEST
 

@@ -105,7 +105,7 @@ END_TEST
 
 START_TEST(test_a_line_names_the_client) {
     SKIP_BEHIND_PROXY("the client is the proxy");
-    struct sockaddr_in name;
+    struct sockaddr_in name = {.sin_port = 0};
     socklen_t bytes = sizeof name;
     char answer[1024], wanted[64];
     begin();

@@ -59,7 +59,7 @@ static const char *const beginnings[] = {
     "",     /* a request line */
     "GET ", /* the rest of one */
     LIVE,   /* fields */
-    LIVE HOST "X: ",
+    (LIVE HOST "X: "),
     "\r\n\r\n", /* blank lines before it */
 };
 

@@ -227,7 +227,9 @@ START_TEST(test_rubbish_behind_the_end_is_a_syntax_error) {
         static const size_t tail_bytes[] = {1, 3, 4, 2};
         size_t bytes;
         char *body = compress_text("1,2,0\n", 6, gzip, &bytes);
-        body = realloc(body, bytes + 8);
+        char *longer = realloc(body, bytes + 8);
+        ck_assert_ptr_nonnull(longer);
+        body = longer;
         for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
             memcpy(body + bytes, tails[i], tail_bytes[i]);
             expect_broken(gzip ? CODING_GZIP : CODING_DEFLATE, body, bytes + tail_bytes[i],
@@ -238,10 +240,11 @@ START_TEST(test_rubbish_behind_the_end_is_a_syntax_error) {
     /* zeros behind are gzip's custom alone */
     size_t bytes;
     char *body = compress_text("1,2,0\n", 6, false, &bytes);
-    body = realloc(body, bytes + 1);
-    body[bytes] = 0;
-    expect_broken(CODING_DEFLATE, body, bytes + 1, "something else follows");
-    free(body);
+    char *longer = realloc(body, bytes + 1);
+    ck_assert_ptr_nonnull(longer);
+    longer[bytes] = 0;
+    expect_broken(CODING_DEFLATE, longer, bytes + 1, "something else follows");
+    free(longer);
 }
 END_TEST
 

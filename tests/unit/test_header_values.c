@@ -13,7 +13,7 @@
 
 /* --- Prefer ----------------------------------------------------------------------- */
 
-#define NO_WAIT -1.0
+#define NO_WAIT (-1.0)
 
 static const struct {
     const char *lines[3];
