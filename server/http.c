@@ -80,6 +80,7 @@ static bool is_caused_by_client(const char *text) {
         "Received HTTP",
         "Too late to send",
         "Closing connection",
+        "Error: received handshake message out of context",
         "Too late for error",
         "Failed to forward",
         "Failed to send",

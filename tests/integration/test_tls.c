@@ -214,7 +214,7 @@ START_TEST(test_connection_is_kept) {
 }
 END_TEST
 
-/* Half a handshake, and HTTP without one. */
+/* Half a handshake, and HTTP without one; and nobody can fill the log with it. */
 START_TEST(test_what_is_no_tls_is_closed_and_harms_nobody) {
     static const char *const rows[] = {"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n",
                                        "\x16\x03\x01", "\xff\xff\xff\xff\xff\xff\xff\xff"};
@@ -231,6 +231,9 @@ START_TEST(test_what_is_no_tls_is_closed_and_harms_nobody) {
     }
     want_status(get("/health/live"), 200);
     daemon_stop();
+    char *log = daemon_log();
+    ck_assert_msg(strstr(log, " warning libmicrohttpd") == NULL, "found the log %s", log);
+    free(log);
 }
 END_TEST
 
