@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -359,6 +360,39 @@ START_TEST(test_batch_of_a_client_that_left_is_trained) {
 }
 END_TEST
 
+/* An answer of 2,000 rows of 1,000 probabilities is some 20 MB: far more than the sockets
+ * hold. */
+START_TEST(test_answer_that_nobody_reads_holds_up_nobody) {
+    static const char row[] = "1\n";
+    const size_t rows = 2000, bytes = sizeof row - 1;
+    char body[2000 * sizeof row], answer[4096];
+    for (size_t i = 0; i < rows; i++) {
+        memcpy(body + i * bytes, row, bytes);
+    }
+    daemon_start("--http-threads", "1", NULL);
+    create("{'name': 'm', 'inputs': 1, 'layers': [1000]}");
+    const int connection = raw_connect();
+    raw_send_text(connection,
+                  "POST /v1/models/m/predictions HTTP/1.1\r\nHost: localhost\r\n"
+                  "Connection: close\r\nContent-Type: text/csv\r\nContent-Length: %zu\r\n\r\n%.*s",
+                  rows * bytes, (int)(rows * bytes), body);
+    struct pollfd begun = {.fd = connection, .events = POLLIN};
+    ck_assert_int_eq(poll(&begun, 1, 1000 * (int)DEADLINE_SECONDS), 1);
+    for (int i = 0; i < 50; i++) {
+        want_status(get("/v1/models/m"), 200);
+        answers_free();
+    }
+    /* and it goes on where it was */
+    size_t read_bytes = 0;
+    for (ssize_t got; (got = recv(connection, answer, sizeof answer, 0)) > 0;) {
+        read_bytes += (size_t)got;
+    }
+    ck_assert_uint_gt(read_bytes, 10000000);
+    close(connection);
+    daemon_stop();
+}
+END_TEST
+
 /* Twice what libmicrohttpd 0.9.75 takes notice of in one go: it used to wait for more. */
 #define CROWD 256
 
@@ -398,6 +432,7 @@ Suite *concurrency_suite(void) {
     tcase_add_test(tests, test_daemon_ends_well_under_fire);
     tcase_add_test(tests, test_connections_of_clients_that_left_are_closed_within_seconds);
     tcase_add_test(tests, test_batch_of_a_client_that_left_is_trained);
+    tcase_add_test(tests, test_answer_that_nobody_reads_holds_up_nobody);
     tcase_add_test(tests, test_hundreds_that_ask_in_the_same_instant_are_all_answered);
     return suite;
 }

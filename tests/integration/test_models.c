@@ -368,6 +368,39 @@ START_TEST(test_memory_of_deleted_models_returns) {
 }
 END_TEST
 
+/* Two layers of 100,000 × 64 numbers for each of two workers are 100 MB; each may keep 16
+ * MiB. */
+START_TEST(test_scratch_of_a_huge_batch_goes_back) {
+    static const char row[] = "1,2,3,4,1\n";
+    const size_t rows = 100000, bytes = sizeof row - 1;
+    char *body = malloc(rows * bytes);
+    for (size_t i = 0; i < rows; i++) {
+        memcpy(body + i * bytes, row, bytes);
+    }
+    daemon_start("--workers", "2", NULL);
+    create("{'name': 'm', 'inputs': 4, 'layers': [64, 2]}");
+    const double before = number_at(get("/v1/server"), "/memory_bytes");
+    const double kept = before + 2 * (16 << 20) + (1 << 20);
+    want_json(want_status(request((struct call){.method = "POST",
+                                                .path = "/v1/models/m/batches",
+                                                .headers = "Prefer: wait=60",
+                                                .type = "text/csv",
+                                                .body = body,
+                                                .bytes = rows * bytes}),
+                          200),
+              "/state", "'trained'");
+    free(body);
+    const double until = now_seconds() + DEADLINE_SECONDS;
+    double left;
+    while ((left = number_at(get("/v1/server"), "/memory_bytes")) > kept) {
+        ck_assert_msg(now_seconds() < until, "the ledger holds %.0f bytes; wanted at most %.0f",
+                      left, kept);
+        answers_free();
+    }
+    daemon_stop();
+}
+END_TEST
+
 START_TEST(test_model_beyond_the_memory_is_507) {
     daemon_start("--max-memory", "16M", NULL);
     want_problem(post("/v1/models", "{'name': 'm', 'inputs': 10000, 'layers': [10000, 10]}"), 507,
@@ -444,6 +477,7 @@ Suite *models_suite(void) {
     tcase_add_test(tests, test_calls_that_wait_for_a_deleted_model_get_410);
     tests = lone_case(suite, "memory");
     tcase_add_test(tests, test_memory_of_deleted_models_returns);
+    tcase_add_test(tests, test_scratch_of_a_huge_batch_goes_back);
     tcase_add_test(tests, test_model_beyond_the_memory_is_507);
     return suite;
 }
