@@ -433,3 +433,13 @@ const struct answer *await_json(const char *path, const char *pointer, const cha
     }
     return answer;
 }
+
+void await_memory(double bytes_max) {
+    const double until = now_seconds() + DEADLINE_SECONDS;
+    double bytes;
+    while (!((bytes = number_at(get("/v1/server"), "/memory_bytes")) <= bytes_max)) {
+        ck_assert_msg(now_seconds() < until, "the ledger holds %.0f bytes; wanted at most %.0f",
+                      bytes, bytes_max);
+        answers_free();
+    }
+}

@@ -103,5 +103,8 @@ void want_equal_text_at(const char *file, int line, const char *found, const cha
 
 /* Ask for `path` until the value is that; fails at the deadline. */
 const struct answer *await_json(const char *path, const char *pointer, const char *value);
+/* Ask until the ledger holds at most so many bytes; fails at the deadline.  What was read
+ * of it before may have held an answer that was under way, so no test asks for equality. */
+void await_memory(double bytes_max);
 
 #endif

@@ -242,7 +242,6 @@ END_TEST
 
 START_TEST(test_decoders_memory_is_given_back) {
     create_small();
-    /* The answer before this one may still be in it. */
     const double before = number_at(get("/v1/server"), "/memory_bytes");
     for (int i = 0; i < 50; i++) {
         want_status(
@@ -252,12 +251,7 @@ START_TEST(test_decoders_memory_is_given_back) {
         cut.bytes /= 2;
         want_problem(request(cut), 400, NULL);
     }
-    const double until = now_seconds() + DEADLINE_SECONDS;
-    double left;
-    while ((left = number_at(get("/v1/server"), "/memory_bytes")) > before) {
-        ck_assert_msg(now_seconds() < until, "the ledger holds %.0f bytes; before %.0f", left,
-                      before);
-    }
+    await_memory(before);
 }
 END_TEST
 

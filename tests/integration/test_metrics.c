@@ -440,7 +440,7 @@ START_TEST(test_scraping_keeps_no_memory) {
         (void)scrape();
         answers_free();
     }
-    ck_assert(number_at(get("/v1/server"), "/memory_bytes") == before);
+    await_memory(before);
 }
 END_TEST
 

@@ -390,13 +390,7 @@ START_TEST(test_scratch_of_a_huge_batch_goes_back) {
                           200),
               "/state", "'trained'");
     free(body);
-    const double until = now_seconds() + DEADLINE_SECONDS;
-    double left;
-    while ((left = number_at(get("/v1/server"), "/memory_bytes")) > kept) {
-        ck_assert_msg(now_seconds() < until, "the ledger holds %.0f bytes; wanted at most %.0f",
-                      left, kept);
-        answers_free();
-    }
+    await_memory(kept);
     daemon_stop();
 }
 END_TEST
