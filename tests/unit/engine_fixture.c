@@ -114,7 +114,7 @@ void fixture_pause(double deadline, const char *condition) {
 struct engine *fixture_engine(size_t workers) {
     const struct engine_settings settings = {.workers = workers,
                                              .memory_bytes_max = (size_t)4 << 30,
-                                             .queue_max = 1000,
+                                             .queue_max = FIXTURE_QUEUE_MAX,
                                              .keys_max = 1000};
     struct engine *engine;
     struct error error;

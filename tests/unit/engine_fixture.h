@@ -58,7 +58,8 @@ void fixture_pause(double deadline, const char *condition);
 
 /* --- engines and models --------------------------------------------------------- */
 
-/* With 4 GB and 1000 places in each queue. */
+#define FIXTURE_QUEUE_MAX 1000
+/* With 4 GB and so many places in each queue. */
 struct engine *fixture_engine(size_t workers);
 /* Close, drain, destroy: nothing may be dropped, nothing may be left in the ledger. */
 void fixture_end(struct engine *engine);
