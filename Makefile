@@ -127,6 +127,7 @@ $(BUILD)/integration: $(call objects,tests/integration/*.c)
 $(BUILD)/demo: $(call objects,tests/demo/*.c tests/data/*.c)
 $(BUILD)/stress: $(call objects,tests/fault/stress.c)
 $(BUILD)/unit $(BUILD)/integration $(BUILD)/demo: LIBRARIES += $(TEST_LIBRARIES)
+$(BUILD)/unit: private LIBRARIES += -Wl,--wrap=_ck_assert_failed
 $(FUZZERS): $(BUILD)/fuzz-%: $(BUILD)/tests/fuzz/fuzz_%.o \
     $(call objects,tests/fuzz/intake_body.c tests/unit/intake_models.c) $(BUILD)/libmlpd.a
 $(FUZZERS): LIBRARIES += -fsanitize=fuzzer
