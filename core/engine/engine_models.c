@@ -28,6 +28,10 @@ static enum error_code find_former(struct engine *engine, const struct key_recor
 
 static enum error_code look_for_former(struct engine *engine, const struct key_record *record,
                                        struct key_record **former, struct error *error) {
+    *former = NULL;
+    if (record == NULL) {
+        return ERROR_NONE;
+    }
     pthread_mutex_lock(&engine->keys_lock);
     const enum error_code code = find_former(engine, record, former, error);
     pthread_mutex_unlock(&engine->keys_lock);
