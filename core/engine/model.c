@@ -256,7 +256,7 @@ size_t model_delete(struct model *model) {
     struct query_queue queries[] = {model->prompt_queries, model->long_queries};
     model->entries = (struct entry_queue){0};
     model->prompt_queries = model->long_queries = (struct query_queue){0};
-    struct waiter *satisfied = waiters_take_satisfied(model);
+    struct waiter *waiters = waiters_take_all(model);
     pthread_mutex_unlock(&model->lock);
 
     size_t dropped = 0;
@@ -266,7 +266,7 @@ size_t model_delete(struct model *model) {
         queue_drop(model, entry);
     }
     /* After the entries, so that who waits for one finds it dropped. */
-    waiters_complete(satisfied);
+    waiters_complete(waiters);
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
         struct query *query;
         while ((query = query_queue_pop(&queries[i])) != NULL) {

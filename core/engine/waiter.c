@@ -92,23 +92,31 @@ bool waiter_stop(struct model *model, struct waiter *waiter) {
     return listed;
 }
 
-struct waiter *waiters_take_satisfied(struct model *model) {
-    struct waiter *satisfied = NULL;
+static struct waiter *take(struct model *model, bool all) {
+    struct waiter *taken = NULL;
     for (struct waiter *waiter = model->waiters, *next; waiter != NULL; waiter = next) {
         next = waiter->next;
-        if (model->deleted || condition_holds(model, waiter)) {
+        if (all || condition_holds(model, waiter)) {
             unlist(model, waiter);
-            waiter->next = satisfied;
-            satisfied = waiter;
+            waiter->next = taken;
+            taken = waiter;
         }
     }
-    return satisfied;
+    return taken;
 }
 
-void waiters_complete(struct waiter *satisfied) {
-    while (satisfied != NULL) {
-        struct waiter *waiter = satisfied;
-        satisfied = waiter->next;
+struct waiter *waiters_take_satisfied(struct model *model) {
+    return take(model, false);
+}
+
+struct waiter *waiters_take_all(struct model *model) {
+    return take(model, true);
+}
+
+void waiters_complete(struct waiter *taken) {
+    while (taken != NULL) {
+        struct waiter *waiter = taken;
+        taken = waiter->next;
         completion_call(waiter->completion);
         waiter_release(waiter);
     }

@@ -60,11 +60,15 @@ bool waiter_start(struct model *model, struct waiter *waiter, struct completion 
  * will not be called. */
 bool waiter_stop(struct model *model, struct waiter *waiter);
 
-/* With the model's lock held: take out those whose condition holds, or all of a
- * deleted model, as a list for waiters_complete. */
+/* With the model's lock held: take out those whose condition holds, as a list for
+ * waiters_complete. */
 struct waiter *waiters_take_satisfied(struct model *model);
 
+/* The same for all of them, whose model is deleted.  Only who drops what is queued does
+ * so, to complete them after it. */
+struct waiter *waiters_take_all(struct model *model);
+
 /* Without the lock: call the completions of such a list. */
-void waiters_complete(struct waiter *satisfied);
+void waiters_complete(struct waiter *taken);
 
 #endif

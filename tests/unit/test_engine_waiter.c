@@ -196,6 +196,40 @@ START_TEST(test_who_waits_for_a_queued_batch_of_a_deleted_model_finds_it_dropped
 }
 END_TEST
 
+/* Deletion has two steps, the name going between them; a batch that ends meanwhile tells
+ * nobody of those behind it. */
+START_TEST(test_who_waits_at_a_model_that_is_being_deleted_is_called_when_its_batch_is_dropped) {
+    struct bare bare;
+    struct entry *entries[2];
+    struct error error;
+    double retry_after_seconds;
+    bool queued;
+    bare_begin(&bare, 10);
+    struct model *model = bare_model(&bare, "m", NULL);
+    ck_assert(queue_admit(model, 2, &retry_after_seconds, &error) == ERROR_NONE);
+    for (size_t i = 0; i < 2; i++) {
+        entries[i] = entry_create(model, ENTRY_BATCH);
+        (void)queue_acknowledge(entries[i], &queued);
+    }
+    struct look look = {
+        .completion = {look_at_entry}, .entry = entries[1], .state = ENTRY_SUBMITTED};
+    struct waiter *waiter = waiter_create(WAIT_FOR_ENTRY, 0, entries[1]);
+    ck_assert(waiter_start(model, waiter, &look.completion));
+    struct entry *in_its_turn = queue_next(model);
+    ck_assert(model_retire(model, 0, &error) == ERROR_NONE);
+    queue_drop(model, in_its_turn);
+    ck_assert_msg(look.state == ENTRY_SUBMITTED, "called in state %d", (int)look.state);
+    EXPECT_COUNT(model_delete(model), 1);
+    ck_assert_msg(look.state == ENTRY_DROPPED, "found in state %d", (int)look.state);
+    waiter_release(waiter);
+    for (size_t i = 0; i < 2; i++) {
+        entry_release(entries[i]);
+    }
+    model_release(model);
+    bare_end(&bare);
+}
+END_TEST
+
 /* Stopping against completion: each waiter is called or stopped, never both, never
  * neither. */
 #define RACES 400
@@ -247,6 +281,8 @@ Suite *suite_engine_waiter(void) {
     tcase_add_test(tests, test_who_stops_waiting_in_time_is_not_called);
     tcase_add_test(tests, test_deletion_completes_every_waiter_and_takes_no_more);
     tcase_add_test(tests, test_who_waits_for_a_queued_batch_of_a_deleted_model_finds_it_dropped);
+    tcase_add_test(
+        tests, test_who_waits_at_a_model_that_is_being_deleted_is_called_when_its_batch_is_dropped);
     tcase_add_test(tests, test_stopping_races_with_completion_and_exactly_one_wins);
     suite_add_tcase(suite, tests);
     return suite;
