@@ -66,7 +66,9 @@
     SUITE(engine_team)                                                                             \
     SUITE(engine_scheduler)                                                                        \
     SUITE(engine_waiter)                                                                           \
+    SUITE(key_table)                                                                               \
     SUITE(engine_keys)                                                                             \
+    SUITE(engine_crowd)                                                                            \
     SUITE(engine_queue)                                                                            \
     SUITE(engine_trainer)                                                                          \
     SUITE(engine_predictor)                                                                        \

@@ -222,6 +222,31 @@ START_TEST(test_a_deleted_model_takes_nothing_and_drops_what_it_has) {
 }
 END_TEST
 
+START_TEST(test_a_model_is_deleted_and_copied_only_as_it_was_seen) {
+    struct engine *engine = fixture_engine(1);
+    struct model *model = fixture_model(engine, "m", "4-3");
+    struct entry *entry;
+    struct latch latch;
+    struct error error;
+    double retry_after_seconds;
+    latch_init(&latch);
+    (void)fixture_finish(fixture_patch(engine, model, 0.5, -1));
+    ck_assert(engine_delete_model(engine, model, 1, &error) == ERROR_STALE);
+    ck_assert(engine_clone_model(engine, model, "n", 1, &latch.completion, &entry,
+                                 &retry_after_seconds, &error) == ERROR_STALE);
+    EXPECT_COUNT(engine_look(engine).models, 1);
+    ck_assert(engine_clone_model(engine, model, "n", 2, &latch.completion, &entry,
+                                 &retry_after_seconds, &error) == ERROR_NONE);
+    latch_wait(&latch, 1);
+    ck_assert(fixture_finish(entry).state == ENTRY_DONE);
+    ck_assert(engine_delete_model(engine, model, 2, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(engine, model, 2, &error) == ERROR_GONE);
+    EXPECT_COUNT(engine_look(engine).models, 1);
+    model_release(model);
+    fixture_end(engine);
+}
+END_TEST
+
 Suite *suite_engine_queue(void) {
     Suite *suite = suite_create("engine_queue");
     TCase *tests = tcase_create("queue");
@@ -234,6 +259,7 @@ Suite *suite_engine_queue(void) {
     tcase_add_test(tests, test_only_batches_are_taken_back);
     tcase_add_test(tests, test_a_batch_by_its_number_is_not_there_yet_or_queued_or_trained_or_gone);
     tcase_add_test(tests, test_a_deleted_model_takes_nothing_and_drops_what_it_has);
+    tcase_add_test(tests, test_a_model_is_deleted_and_copied_only_as_it_was_seen);
     suite_add_tcase(suite, tests);
     return suite;
 }
