@@ -283,7 +283,15 @@ static void write_bounds(struct json_writer *json, const struct parameter_descri
         write_number(json, "minimum", row->minimum);
         write_number(json, "maximum", row->maximum);
     }
-    if (row->fallback >= row->minimum && row->fallback <= row->maximum) {
+}
+
+static void write_default(struct json_writer *json, const struct parameter_description *row) {
+    if (row->yields || row->type == PARAMETER_TEXT) {
+        return;
+    }
+    if (row->type == PARAMETER_BOOLEAN) {
+        write_constant(json, "default", "false");
+    } else if (row->fallback >= row->minimum && row->fallback <= row->maximum) {
         write_number(json, "default", row->fallback);
     }
 }
@@ -291,9 +299,9 @@ static void write_bounds(struct json_writer *json, const struct parameter_descri
 static void write_parameter(struct json_writer *json, const struct parameter_description *row) {
     static const char *const keywords[] = {
         [PARAMETER_INTEGER] = "'type': 'integer'",
-        [PARAMETER_NUMBER] = "'type': 'number'",
-        [PARAMETER_BOOLEAN] = "'type': 'boolean', 'default': false",
-        [PARAMETER_TEXT] = "'type': 'string'",
+        [PARAMETER_NUMBER] = SCHEMA_NUMBER,
+        [PARAMETER_BOOLEAN] = SCHEMA_BOOLEAN,
+        [PARAMETER_TEXT] = SCHEMA_TEXT,
     };
     json_write_begin_object(json);
     write_text(json, "name", row->name);
@@ -304,6 +312,7 @@ static void write_parameter(struct json_writer *json, const struct parameter_des
     if (row->type == PARAMETER_INTEGER || row->type == PARAMETER_NUMBER) {
         write_bounds(json, row);
     }
+    write_default(json, row);
     json_write_end_object(json);
     json_write_end_object(json);
 }

@@ -53,9 +53,10 @@ const struct parameter_description parameter_descriptions[PARAMETER_COUNT] = {
             .minimum = -DBL_MAX,
             .maximum = DBL_MAX,
             .fallback = 1,
+            .yields = true,
             .documentation = "Each input x is taken as x·scale + offset, in whatever form the body "
-                             "comes.  A safetensors body may say so in its metadata; the query "
-                             "goes first.",
+                             "comes; left out: 1.  With neither of the two in the query, the "
+                             "metadata of a safetensors body may give them.",
         },
     [PARAMETER_OFFSET] =
         {
@@ -64,7 +65,8 @@ const struct parameter_description parameter_descriptions[PARAMETER_COUNT] = {
             .minimum = -DBL_MAX,
             .maximum = DBL_MAX,
             .fallback = 0,
-            .documentation = "See `scale`.",
+            .yields = true,
+            .documentation = "See `scale`; left out: 0.",
         },
     [PARAMETER_BATCH_SIZE] =
         {
@@ -80,6 +82,7 @@ const struct parameter_description parameter_descriptions[PARAMETER_COUNT] = {
         {
             .name = "per_example",
             .type = PARAMETER_BOOLEAN,
+            .yields = true,
             .documentation = "The field `per_example` of a JSON body, for every body: the loss of "
                              "each row, too.",
         },
@@ -117,6 +120,7 @@ const struct parameter_description parameter_descriptions[PARAMETER_COUNT] = {
             .minimum = 1,
             .maximum = WIDTH_MAX,
             .fallback = 0,
+            .yields = true,
             .documentation = "The field `top_k` of a JSON body, for every body: of the likeliest "
                              "classes so many.",
         },
@@ -127,6 +131,7 @@ const struct parameter_description parameter_descriptions[PARAMETER_COUNT] = {
             .minimum = 0,
             .maximum = STEP_MAX,
             .fallback = 0,
+            .yields = true,
             .documentation = "The field `min_step` of a JSON body, for every body: weights of "
                              "this step or a later one.",
         },
@@ -134,6 +139,7 @@ const struct parameter_description parameter_descriptions[PARAMETER_COUNT] = {
         {
             .name = "confusion_matrix",
             .type = PARAMETER_BOOLEAN,
+            .yields = true,
             .documentation = "The field `confusion_matrix` of a JSON body, for every body: the "
                              "matrix also of very many classes.",
         },

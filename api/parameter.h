@@ -7,6 +7,8 @@
 #ifndef MLPD_API_PARAMETER_H
 #define MLPD_API_PARAMETER_H
 
+#include <stdbool.h>
+
 enum parameter {
     PARAMETER_NONE, /* ends a list */
     PARAMETER_DRY_RUN,
@@ -40,6 +42,8 @@ struct parameter_description {
     double minimum, maximum; /* of integers and numbers, both allowed */
     double fallback;         /* the value where it is not given; outside the bounds: it then
                               * has no effect.  Booleans are false, texts empty. */
+    bool yields;             /* not given, it leaves the word to the body; so the document
+                              * tells no default, which generated clients may send */
     const char *documentation;
 };
 

@@ -154,15 +154,19 @@ static void write_wanted_schedules(struct json_writer *json) {
     write_schedules(json, false);
 }
 
+/* Generated clients may send every default that they are told.  In a change that would
+ * undo what is not to change, so `value` is NULL there. */
 static void write_option(struct json_writer *json, const struct optimizer_option *option,
-                         double value) {
+                         const double *value) {
     json_write_key(json, option->name);
     json_write_begin_object(json);
     json_write_constant(json, option->nullable ? SCHEMA_FIGURE : SCHEMA_NUMBER);
     write_number(json, option->nullable ? "exclusiveMinimum" : "minimum", option->minimum);
     write_number(json, "maximum", option->maximum);
-    /* What is nullable and 0 is none: not finite, which is written as null. */
-    write_number(json, "default", option->nullable && value == 0 ? (double)INFINITY : value);
+    if (value != NULL) {
+        /* What is nullable and 0 is none: not finite, which is written as null. */
+        write_number(json, "default", option->nullable && *value == 0 ? (double)INFINITY : *value);
+    }
     json_write_key(json, "description");
     json_write_string(json, option->documentation);
     json_write_end_object(json);
@@ -182,12 +186,15 @@ static void write_optimizer(struct json_writer *json, enum optimizer optimizer, 
     for (size_t i = 0; i < OPTIMIZER_OPTION_COUNT; i++) {
         const struct optimizer_option *option = &optimizer_options[i];
         if (option->optimizers & (1u << optimizer)) {
-            write_option(json, option, optimizer_option_get(&defaults, option));
+            const double value = optimizer_option_get(&defaults, option);
+            write_option(json, option, usage == TO_CREATE ? &value : NULL);
             required[count++] = option->name;
         }
     }
     if (optimizer == OPTIMIZER_SGD) {
-        json_write_constant(json, "'nesterov': {'type': 'boolean', 'default': false}");
+        json_write_constant(json, usage == TO_CREATE ? "'nesterov': {" SCHEMA_BOOLEAN
+                                                       ", 'default': false}"
+                                                     : "'nesterov': {" SCHEMA_BOOLEAN "}");
         required[count++] = "nesterov";
     }
     json_write_constant(json, usage == ANSWERED ? "'schedule': {" SCHEMA_REF("Schedule") "}"

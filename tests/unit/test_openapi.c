@@ -106,6 +106,18 @@ static size_t count_in(const json_t *parameters, const char *in) {
     return count;
 }
 
+static const json_t *find_parameter(const json_t *operation, const char *name) {
+    size_t i;
+    json_t *parameter;
+    json_array_foreach(member(operation, "parameters"), i, parameter) {
+        const char *found = json_string_value(json_object_get(parameter, "name"));
+        if (found != NULL && strcmp(found, name) == 0) {
+            return parameter;
+        }
+    }
+    return NULL;
+}
+
 static void expect_parameters(const struct handler *handler, const json_t *operation) {
     const json_t *parameters = member(operation, "parameters");
     size_t queries = 0, headers = 0;
@@ -288,6 +300,48 @@ START_TEST(test_optimizer_options_have_the_bounds_of_the_table) {
 }
 END_TEST
 
+static void expect_no_default(const json_t *schema, const char *name) {
+    ck_assert_msg(json_object_get(schema, "default") == NULL, "%s has a default", name);
+}
+
+/* Generated clients send the defaults that they are told: a change of one setting would
+ * put all others back. */
+START_TEST(test_a_change_has_no_defaults) {
+    for (size_t i = 0; i < OPTIMIZER_COUNT; i++) {
+        const char *name;
+        json_t *field;
+        const json_t *schema = variant("OptimizerChange", "anyOf", optimizer_functions[i].name);
+        json_object_foreach((json_t *)member(schema, "properties"), name, field) {
+            expect_no_default(field, name);
+        }
+    }
+}
+END_TEST
+
+/* And a default in the query would contradict what the body says. */
+START_TEST(test_parameters_that_leave_the_word_to_the_body_have_no_default) {
+    static const char *const names[] = {"scale",    "offset",           "top_k",
+                                        "min_step", "confusion_matrix", "per_example"};
+    static const char *const paths[] = {"/v1/models/{model}/predictions",
+                                        "/v1/models/{model}/evaluations"};
+    size_t found = 0;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        const json_t *operation = member(member(member(root, "paths"), paths[i]), "post");
+        for (size_t j = 0; j < sizeof names / sizeof *names; j++) {
+            const json_t *parameter = find_parameter(operation, names[j]);
+            if (parameter != NULL) {
+                expect_no_default(member(parameter, "schema"), names[j]);
+                found++;
+            }
+        }
+    }
+    EXPECT_COUNT(found, 9);
+    const json_t *list = member(member(member(root, "paths"), "/v1/models"), "get");
+    const json_t *limit = member(find_parameter(list, "limit"), "schema");
+    EXPECT_SAME(json_number_value(member(limit, "default")), 20);
+}
+END_TEST
+
 START_TEST(test_bodies_of_tensors_have_the_fields_of_their_purpose) {
     static const char *const names[] = {[INTAKE_BATCH] = "BatchBody",
                                         [INTAKE_PREDICTION] = "PredictionBody",
@@ -334,6 +388,8 @@ Suite *suite_openapi(void) {
     tcase_add_test(tests, test_schedules_have_the_fields_that_are_read);
     tcase_add_test(tests, test_change_body_has_the_fields_that_are_read);
     tcase_add_test(tests, test_optimizer_options_have_the_bounds_of_the_table);
+    tcase_add_test(tests, test_a_change_has_no_defaults);
+    tcase_add_test(tests, test_parameters_that_leave_the_word_to_the_body_have_no_default);
     tcase_add_test(tests, test_bodies_of_tensors_have_the_fields_of_their_purpose);
     suite_add_tcase(suite, tests);
     tests = tcase_create("memory");
