@@ -8,6 +8,7 @@
 #include "api/openapi.h"
 #include "api/problem.h"
 #include "api/route.h"
+#include "api/route_problem.h"
 #include "api/schema.h"
 
 /* --- texts ---------------------------------------------------------------------------- */
@@ -36,101 +37,7 @@ static const struct {
     {"server", "The process: its limits, health, figures and interface."},
 };
 
-/* --- errors ---------------------------------------------------------------------------- */
-
-/* Which calls have an error. */
-enum occurrence {
-    AS_LISTED, /* those whose row in the table of routes says so */
-    ON_EVERY_CALL,
-    WITH_A_SCOPE,
-    BELOW_A_MODEL,
-    WITH_A_BODY,
-    WITH_A_NEEDED_BODY,
-    WITH_AN_ANSWER,
-    WITH_IF_MATCH
-};
-
-static const struct problem_row {
-    unsigned status;
-    enum occurrence occurrence;
-    const char *headers; /* separated by blanks, or NULL */
-    const char *when;
-} problem_rows[] = {
-    {400, ON_EVERY_CALL, NULL, "It cannot be parsed: the query, the headers, the body."},
-    {401, WITH_A_SCOPE, "WWW-Authenticate", "No token, or one that mlpd does not know."},
-    {403, WITH_A_SCOPE, "WWW-Authenticate",
-     "The token has not the scope, or the Host or Origin is not allowed."},
-    {404, BELOW_A_MODEL, NULL, "There is no such model, or no such batch of it."},
-    {406, WITH_AN_ANSWER, NULL, "Accept takes none of the media types that the call has."},
-    {408, ON_EVERY_CALL, NULL, "The request came too slowly."},
-    {409, AS_LISTED, NULL, "It is against what is there: a name that is taken, a step not taken."},
-    {410, AS_LISTED, NULL, "It was here once: deleted, or older than what is kept."},
-    {411, WITH_A_NEEDED_BODY, NULL, "A body without Content-Length or Transfer-Encoding."},
-    {412, WITH_IF_MATCH, "ETag", "If-Match names other settings than the model has."},
-    {413, ON_EVERY_CALL, NULL, "More than one request may hold."},
-    {414, ON_EVERY_CALL, NULL, "The address and its query are too long."},
-    {415, WITH_A_BODY, "Accept-Encoding",
-     "A Content-Type or Content-Encoding that the call does not take."},
-    {417, ON_EVERY_CALL, NULL, "Expect asks for something other than 100-continue."},
-    {422, ON_EVERY_CALL, NULL, "It is well-formed, but means something that is not allowed."},
-    {429, ON_EVERY_CALL, "Retry-After", "A queue is full, or there are too many connections."},
-    {431, ON_EVERY_CALL, NULL, "The headers are too large."},
-    {500, ON_EVERY_CALL, NULL, "A defect of mlpd."},
-    {503, ON_EVERY_CALL, "Retry-After Preference-Applied",
-     "The process has no place left, or is about to end."},
-    {504, AS_LISTED, "Preference-Applied", "What was waited for did not happen in time."},
-    {507, ON_EVERY_CALL, NULL, "--max-memory leaves no room for it."},
-};
-
-#define PROBLEM_ROWS (sizeof problem_rows / sizeof *problem_rows)
-
-/* One with a body. */
-static bool has_answer(const struct handler *handler) {
-    const struct route_answer *answer = handler->answers;
-    while (answer->status != 0 && answer->schema == NULL) {
-        answer++;
-    }
-    return answer->status != 0;
-}
-
-static bool has_segment(const struct route *route, const char *segment) {
-    for (size_t i = 0; i < TARGET_SEGMENTS_MAX && route->segments[i] != NULL; i++) {
-        if (strcmp(route->segments[i], segment) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool is_listed(const struct handler *handler, unsigned status) {
-    const unsigned *at = handler->errors;
-    while (*at != 0 && *at != status) {
-        at++;
-    }
-    return *at != 0;
-}
-
-static bool occurs(const struct problem_row *row, const struct route *route,
-                   const struct handler *handler) {
-    switch (row->occurrence) {
-    case ON_EVERY_CALL:
-        return true;
-    case WITH_A_SCOPE:
-        return handler->scope != SCOPE_NONE;
-    case BELOW_A_MODEL:
-        return has_segment(route, MODEL_SEGMENT);
-    case WITH_A_BODY:
-        return handler->body != BODY_NONE;
-    case WITH_A_NEEDED_BODY:
-        return handler->body != BODY_NONE && !handler->body_is_optional;
-    case WITH_AN_ANSWER:
-        return handler->scope != SCOPE_NONE && has_answer(handler);
-    case WITH_IF_MATCH:
-        return route_hears(handler, HEADER_IF_MATCH);
-    default:
-        return is_listed(handler, row->status);
-    }
-}
+/* --- components ------------------------------------------------------------------------ */
 
 /* Components are written where something refers to them. */
 
@@ -148,7 +55,7 @@ static bool any_handler(handler_test *test, size_t row) {
 }
 
 static bool has_problem(const struct route *route, const struct handler *handler, size_t row) {
-    return occurs(&problem_rows[row], route, handler);
+    return route_has_problem(route, handler, &route_problems[row]);
 }
 
 /* What the table of routes says, and what follows from the rest of a row. */
@@ -390,8 +297,19 @@ static void write_body(struct json_writer *json, const struct handler *handler) 
 
 /* --- answers --------------------------------------------------------------------------------- */
 
-static void write_problem_content(struct json_writer *json) {
-    write_content(json, "application/problem+json", "Problem");
+/* The media type's object of a problem, with a document as problem_write makes it. */
+static void write_problem_content(struct json_writer *json, const struct route_problem *problem) {
+    begin(json, "application/problem+json");
+    json_write_key(json, "schema");
+    write_reference(json, "schemas", "Problem");
+    begin(json, "example");
+    write_text(json, "type", "about:blank");
+    write_text(json, "title", problem_title(problem->status));
+    write_number(json, "status", problem->status);
+    write_text(json, "detail", problem->detail);
+    write_text(json, "error", problem->detail);
+    json_write_end_object(json);
+    json_write_end_object(json);
 }
 
 static const struct route_answer *find_answer(const struct handler *handler, unsigned status) {
@@ -402,11 +320,12 @@ static const struct route_answer *find_answer(const struct handler *handler, uns
     return answer->status != 0 ? answer : NULL;
 }
 
-static const struct problem_row *find_problem(const struct route *route,
-                                              const struct handler *handler, unsigned status) {
-    for (size_t i = 0; i < PROBLEM_ROWS; i++) {
-        if (problem_rows[i].status == status) {
-            return occurs(&problem_rows[i], route, handler) ? &problem_rows[i] : NULL;
+static const struct route_problem *find_problem(const struct route *route,
+                                                const struct handler *handler, unsigned status) {
+    for (size_t i = 0; i < route_problem_count; i++) {
+        if (route_problems[i].status == status) {
+            return route_has_problem(route, handler, &route_problems[i]) ? &route_problems[i]
+                                                                         : NULL;
         }
     }
     return NULL;
@@ -414,7 +333,7 @@ static const struct problem_row *find_problem(const struct route *route,
 
 /* The answers of one status, which has a problem document too where `problem` says so. */
 static void write_answer(struct json_writer *json, const struct handler *handler,
-                         const struct route_answer *answer, const struct problem_row *problem) {
+                         const struct route_answer *answer, const struct route_problem *problem) {
     json_write_begin_object(json);
     write_text(json, "description", answer->when);
     write_header_references(json, answer->headers);
@@ -427,7 +346,7 @@ static void write_answer(struct json_writer *json, const struct handler *handler
             }
         }
         if (problem != NULL) {
-            write_problem_content(json);
+            write_problem_content(json, problem);
         }
         json_write_end_object(json);
     }
@@ -439,7 +358,7 @@ static void write_answers(struct json_writer *json, const struct route *route,
     begin(json, "responses");
     for (unsigned status = 200; status < 600; status++) {
         const struct route_answer *answer = find_answer(handler, status);
-        const struct problem_row *problem = find_problem(route, handler, status);
+        const struct route_problem *problem = find_problem(route, handler, status);
         char text[48];
         if (answer == NULL && problem == NULL) {
             continue;
@@ -458,25 +377,24 @@ static void write_answers(struct json_writer *json, const struct route *route,
 
 static void write_problem_responses(struct json_writer *json) {
     begin(json, "responses");
-    for (size_t i = 0; i < PROBLEM_ROWS; i++) {
+    for (size_t i = 0; i < route_problem_count; i++) {
         char name[48];
         if (!any_handler(has_problem, i)) {
             continue;
         }
-        name_problem(name, problem_rows[i].status);
+        name_problem(name, route_problems[i].status);
         begin(json, name);
-        write_text(json, "description", problem_rows[i].when);
-        write_header_references(json, problem_rows[i].headers);
+        write_text(json, "description", route_problems[i].when);
+        write_header_references(json, route_problems[i].headers);
         begin(json, "content");
-        write_problem_content(json);
+        write_problem_content(json, &route_problems[i]);
         json_write_end_object(json);
         json_write_end_object(json);
     }
     json_write_end_object(json);
 }
 
-/* --- paths ---------------------------------------------------------------------------------------
- */
+/* --- paths ----------------------------------------------------------------------------- */
 
 static void write_security(struct json_writer *json, enum scope scope) {
     json_write_key(json, "security");
@@ -524,11 +442,11 @@ static void write_path(struct json_writer *json, const struct route *route) {
         snprintf(path + used, sizeof path - used, "/%s", route->segments[i]);
     }
     begin(json, path);
-    if (has_segment(route, MODEL_SEGMENT)) {
+    if (route_has_segment(route, MODEL_SEGMENT)) {
         json_write_key(json, "parameters");
         json_write_begin_array(json);
         write_reference(json, "parameters", "model");
-        if (has_segment(route, NUMBER_SEGMENT)) {
+        if (route_has_segment(route, NUMBER_SEGMENT)) {
             write_reference(json, "parameters", "number");
         }
         json_write_end_array(json);
@@ -539,8 +457,7 @@ static void write_path(struct json_writer *json, const struct route *route) {
     json_write_end_object(json);
 }
 
-/* --- the whole
- * --------------------------------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------------------- */
 
 static void write_info(struct json_writer *json) {
     begin(json, "info");

@@ -474,6 +474,15 @@ const struct handler *route_handler(const struct route *route, const char *metho
     return NULL;
 }
 
+bool route_has_segment(const struct route *route, const char *segment) {
+    for (size_t i = 0; i < TARGET_SEGMENTS_MAX && route->segments[i] != NULL; i++) {
+        if (strcmp(route->segments[i], segment) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool route_hears(const struct handler *handler, enum request_header header) {
     size_t i = 0;
     while (handler->hears[i] != HEADER_NONE && handler->hears[i] != header) {

@@ -50,7 +50,7 @@ struct handler {
     struct route_answer answers[ANSWERS_MAX + 1];
 
     /* Statuses of problem documents, 0 ends them, beside those that follow from the
-     * rest of the row; openapi_document.c has the table. */
+     * rest of the row; route_problem.c has the table. */
     unsigned errors[ERRORS_MAX + 1];
     bool is_polled; /* by machines, day and night: not in the log */
     void (*handle)(struct call *call);
@@ -80,6 +80,9 @@ const struct route *route_find(const struct target *target);
 
 /* The handler of a method on it, or NULL. */
 const struct handler *route_handler(const struct route *route, const char *method);
+
+/* Whether a route's address has that segment: MODEL_SEGMENT, say. */
+bool route_has_segment(const struct route *route, const char *segment);
 
 /* Whether a handler's row names that header. */
 bool route_hears(const struct handler *handler, enum request_header header);

@@ -4,9 +4,11 @@
 #include <check.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/json_intake.h"
+#include "api/problem.h"
 #include "api/route.h"
 #include "api/schema.h"
 #include "api/specification_json.h"
@@ -173,6 +175,35 @@ static void expect_answers(const struct handler *handler, const json_t *operatio
 
 START_TEST(test_answers_and_errors_of_every_call_are_in_the_document) {
     for_each_handler(expect_answers);
+}
+END_TEST
+
+/* Where the document shows an error, it shows that one. */
+static void expect_example(const json_t *response, unsigned status) {
+    const json_t *content = member(member(response, "content"), "application/problem+json");
+    const json_t *example = member(content, "example");
+    EXPECT_COUNT((size_t)json_integer_value(member(example, "status")), status);
+    ck_assert_str_eq(json_string_value(member(example, "title")), problem_title(status));
+    ck_assert_str_eq(json_string_value(member(example, "detail")),
+                     json_string_value(member(example, "error")));
+}
+
+static void expect_problems(const struct handler *handler, const json_t *operation) {
+    const char *status;
+    json_t *response;
+    (void)handler;
+    json_object_foreach((json_t *)member(operation, "responses"), status, response) {
+        const json_t *reference = json_object_get(response, "$ref");
+        const char *name = reference != NULL ? strrchr(json_string_value(reference), '/') : NULL;
+        const json_t *problem = name != NULL ? component("responses", name + 1) : response;
+        if (status[0] >= '4') {
+            expect_example(problem, (unsigned)strtoul(status, NULL, 10));
+        }
+    }
+}
+
+START_TEST(test_every_error_is_shown_by_an_example_of_its_own) {
+    for_each_handler(expect_problems);
 }
 END_TEST
 
@@ -383,6 +414,7 @@ Suite *suite_openapi(void) {
     tcase_add_test(tests, test_every_route_is_in_the_document_and_nothing_else);
     tcase_add_test(tests, test_parameters_and_headers_of_every_call_are_in_the_document);
     tcase_add_test(tests, test_answers_and_errors_of_every_call_are_in_the_document);
+    tcase_add_test(tests, test_every_error_is_shown_by_an_example_of_its_own);
     tcase_add_test(tests, test_create_body_has_the_fields_that_are_read);
     tcase_add_test(tests, test_optimizers_have_the_fields_that_are_read);
     tcase_add_test(tests, test_schedules_have_the_fields_that_are_read);
