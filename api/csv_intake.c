@@ -540,8 +540,8 @@ static enum error_code csv_end(struct intake *intake, struct error *error) {
 
 const struct intake_format intake_csv = {
     .media_type = "text/csv",
-    .documentation = "Rows of numbers (RFC 4180): the inputs, then the label, or the targets; a "
-                     "header line is skipped.",
+    .documentation = "Rows of numbers (RFC 4180): the inputs, then, but for predictions, the label "
+                     "or the targets; a header line is skipped.",
     .parser_bytes = sizeof(struct csv_parser),
     .feed = csv_feed,
     .end = csv_end,

@@ -9,17 +9,26 @@
 
 const struct json_field json_fields[] = {
     {"inputs", FIELD_ROWS, INTAKE_INPUTS, INTAKE_OPTIONS,
-     "an array of rows, each an array of numbers"},
+     "an array of rows, each an array of numbers",
+     "The rows, each of as many numbers as the model has inputs."},
     {"labels", FIELD_LABELS, INTAKE_LABELS, INTAKE_OPTIONS,
-     "an array of class indices or class names, one a row"},
+     "an array of class indices or class names, one a row",
+     "The class of each row, by its index or its name."},
     {"targets", FIELD_ROWS, INTAKE_TARGETS, INTAKE_OPTIONS,
-     "an array of rows, each an array of numbers"},
+     "an array of rows, each an array of numbers",
+     "What the outputs of each row are to be; of softmax probabilities that sum to 1."},
     {"sample_weights", FIELD_NUMBERS, INTAKE_SAMPLE_WEIGHTS, INTAKE_OPTIONS,
-     "an array of numbers, one a row"},
-    {"top_k", FIELD_POSITIVE, INTAKE_TENSORS, INTAKE_TOP_K, "a whole number"},
-    {"min_step", FIELD_WHOLE, INTAKE_TENSORS, INTAKE_MIN_STEP, "a whole number"},
-    {"confusion_matrix", FIELD_BOOLEAN, INTAKE_TENSORS, INTAKE_CONFUSION_MATRIX, "true or false"},
-    {"per_example", FIELD_BOOLEAN, INTAKE_TENSORS, INTAKE_PER_EXAMPLE, "true or false"},
+     "an array of numbers, one a row", "How much the loss of each row counts; left out: 1."},
+    {"top_k", FIELD_POSITIVE, INTAKE_TENSORS, INTAKE_TOP_K, "a whole number",
+     "How many classes, likeliest first, a prediction lists in place of all probabilities, or "
+     "`top_k_accuracy` takes for right; at most as many as there are."},
+    {"min_step", FIELD_WHOLE, INTAKE_TENSORS, INTAKE_MIN_STEP, "a whole number",
+     "Answer with weights of this step or a later one: waited for as long as `Prefer: wait=S` "
+     "says (504 when that is over), else 409."},
+    {"confusion_matrix", FIELD_BOOLEAN, INTAKE_TENSORS, INTAKE_CONFUSION_MATRIX, "true or false",
+     "Answer the confusion matrix of more than 100 classes, too."},
+    {"per_example", FIELD_BOOLEAN, INTAKE_TENSORS, INTAKE_PER_EXAMPLE, "true or false",
+     "Answer the loss of each row, too."},
 };
 enum { FIELDS = sizeof json_fields / sizeof *json_fields };
 
@@ -74,7 +83,7 @@ bool json_intake_field(enum intake_purpose purpose, size_t i, struct json_intake
             .schema = required ? "'type': 'array', 'minItems': 1, 'items': {'type': 'array', "
                                  "'minItems': 1, 'items': {'type': 'number'}}"
                                : schemas[json_fields[f].kind],
-            .documentation = json_fields[f].allowed,
+            .documentation = json_fields[f].documentation,
             .required = required,
         };
         return true;

@@ -20,7 +20,8 @@ struct json_field {
     enum json_field_kind kind;
     enum intake_tensor tensor; /* INTAKE_TENSORS: an option */
     enum intake_option option; /* INTAKE_OPTIONS: a tensor */
-    const char *allowed;
+    const char *allowed;       /* for messages */
+    const char *documentation; /* what it means */
 };
 
 /* At most as many as a word has bits. */

@@ -10,8 +10,8 @@
 
 struct json_intake_field {
     const char *name;
-    const char *schema;        /* JSON Schema, as json_write_constant takes it */
-    const char *documentation; /* "an array of …" */
+    const char *schema; /* JSON Schema, as json_write_constant takes it */
+    const char *documentation;
     bool required;
 };
 

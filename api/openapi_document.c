@@ -261,12 +261,13 @@ static const char *const csv_examples[] = {
 
 static void write_format(struct json_writer *json, const struct intake_format *format,
                          enum body_kind kind) {
+    const bool is_text = format == &intake_csv;
     begin(json, format->media_type);
     begin(json, "schema");
-    json_write_constant(json, SCHEMA_TEXT);
+    json_write_constant(json, is_text ? SCHEMA_TEXT : SCHEMA_BINARY);
     write_text(json, "description", format->documentation);
     json_write_end_object(json);
-    if (format == &intake_csv) {
+    if (is_text) {
         write_text(json, "example", csv_examples[kind]);
     }
     json_write_end_object(json);

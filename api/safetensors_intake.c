@@ -548,7 +548,8 @@ static void safetensors_destroy(struct intake *intake) {
 
 const struct intake_format intake_safetensors = {
     .media_type = "application/vnd.safetensors",
-    .documentation = "Tensors by name: inputs [rows, inputs], and what belongs to them.",
+    .documentation = "Tensors by the names that a JSON body's fields have, inputs [rows, inputs] "
+                     "and what belongs to them.",
     .parser_bytes = sizeof(struct safetensors_parser),
     .feed = safetensors_feed,
     .end = safetensors_end,

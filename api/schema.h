@@ -57,6 +57,9 @@ void schema_end_object(struct json_writer *json, const char *const *required, si
 #define SCHEMA_FIGURE "'type': ['number', 'null']" /* null: there is none, or it is not finite */
 #define SCHEMA_NUMBER "'type': 'number'"
 #define SCHEMA_TEXT "'type': 'string'"
+#define SCHEMA_BINARY                                                                              \
+    "'type': 'string', 'format': 'binary'" /* as generators of clients know it                     \
+                                            */
 #define SCHEMA_BOOLEAN "'type': 'boolean'"
 #define SCHEMA_TIME "'type': 'string', 'format': 'date-time'"
 #define SCHEMA_NAME "'type': 'string', 'pattern': '^" MODEL_NAME_PATTERN "$'"

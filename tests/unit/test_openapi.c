@@ -391,6 +391,21 @@ START_TEST(test_bodies_of_tensors_have_the_fields_of_their_purpose) {
 }
 END_TEST
 
+START_TEST(test_bodies_are_text_where_they_are_and_else_binary) {
+    static const char *const paths[] = {"/v1/models/{model}/batches",
+                                        "/v1/models/{model}/predictions",
+                                        "/v1/models/{model}/evaluations"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        const json_t *operation = member(member(member(root, "paths"), paths[i]), "post");
+        const json_t *content = member(member(operation, "requestBody"), "content");
+        const json_t *binary = member(member(content, "application/vnd.safetensors"), "schema");
+        const json_t *text = member(member(content, "text/csv"), "schema");
+        ck_assert_str_eq(json_string_value(member(binary, "format")), "binary");
+        ck_assert_ptr_eq(json_object_get(text, "format"), NULL);
+    }
+}
+END_TEST
+
 /* ---- memory ---- */
 
 START_TEST(test_without_memory_there_is_no_document_yet) {
@@ -423,6 +438,7 @@ Suite *suite_openapi(void) {
     tcase_add_test(tests, test_a_change_has_no_defaults);
     tcase_add_test(tests, test_parameters_that_leave_the_word_to_the_body_have_no_default);
     tcase_add_test(tests, test_bodies_of_tensors_have_the_fields_of_their_purpose);
+    tcase_add_test(tests, test_bodies_are_text_where_they_are_and_else_binary);
     suite_add_tcase(suite, tests);
     tests = tcase_create("memory");
     tcase_add_test(tests, test_without_memory_there_is_no_document_yet);
