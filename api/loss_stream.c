@@ -106,6 +106,20 @@ static void mind_the_gap(struct loss_stream *stream, struct json_writer *json,
     stream->resumes = true; /* from here on nothing may be missing silently */
 }
 
+/* The rows behind the cursor, once it stands where there are some. */
+static size_t copy_rows(struct call *call, struct json_writer *json, struct history_row *rows,
+                        struct history_range *range) {
+    struct loss_stream *stream = &call->loss_stream;
+    uint64_t before;
+    size_t count;
+    do {
+        before = stream->cursor;
+        count = model_history(call->model, before, PIECE_ROWS, rows, range);
+        mind_the_gap(stream, json, range);
+    } while (stream->cursor != before);
+    return count;
+}
+
 /* Write what there is behind the cursor until the piece is full.  True: the model is
  * deleted and there is nothing more. */
 static bool write_points(struct call *call, struct json_writer *json) {
@@ -114,12 +128,7 @@ static bool write_points(struct call *call, struct json_writer *json) {
     struct history_range range;
     size_t count;
     do {
-        count = model_history(call->model, stream->cursor, PIECE_ROWS, rows, &range);
-        const uint64_t before = stream->cursor;
-        mind_the_gap(stream, json, &range);
-        if (stream->cursor != before) {
-            continue; /* what was copied is not what comes next */
-        }
+        count = copy_rows(call, json, rows, &range);
         size_t i = 0;
         for (; i < count && json->out->used < PIECE_BYTES && json->error.code == ERROR_NONE; i++) {
             if (loss_row_is_point(&rows[i])) {

@@ -34,6 +34,7 @@
     SUITE(request_log)                                                                             \
     SUITE(json_write)                                                                              \
     SUITE(accept)                                                                                  \
+    SUITE(loss_stream)                                                                             \
     SUITE(openapi)                                                                                 \
     SUITE(route)                                                                                   \
     SUITE(intake)                                                                                  \
