@@ -11,7 +11,7 @@
 struct preferences {
     bool has_wait, has_respond_async; /* whether it was named: the first time counts */
     bool wait;
-    double wait_seconds;
+    double wait_seconds; /* as long as it was asked for, perhaps infinite: the caller bounds it */
     bool respond_async;
 };
 

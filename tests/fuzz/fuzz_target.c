@@ -1,10 +1,10 @@
 /* Fuzzes api/target.c, and the small header parsers on the same text: api/prefer.c,
- * api/media_type.c, content_coding_find. */
-#include <math.h>
+ * api/accept.c, api/media_type.c, content_coding_find. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/accept.h"
 #include "api/content_coding.h"
 #include "api/media_type.h"
 #include "api/prefer.h"
@@ -48,12 +48,27 @@ static void check_target(const char *raw) {
     }
 }
 
+static void check_accept(const char *text) {
+    struct accept accept = {.count = 0};
+    accept_offer(&accept, MEDIA_TYPE_JSON);
+    accept_offer(&accept, MEDIA_TYPE_CSV);
+    accept_read(&accept, text);
+    const char *chosen = accept_choose(&accept);
+    accept_read(&accept, text); /* said twice it means the same */
+    require(accept_choose(&accept) == chosen);
+    require(accept.heard || chosen == accept.types[0]);
+    for (size_t i = 0; i < accept.count; i++) {
+        const double quality = accept.ratings[i].quality;
+        require(quality >= 0 && quality <= 1);
+        require(chosen != accept.types[i] || !accept.heard || quality > 0);
+    }
+}
+
 static void check_headers(const char *text) {
     struct preferences preferences = {0};
     prefer_read(&preferences, text);
     prefer_read(&preferences, text);
-    require(!preferences.wait || (preferences.has_wait && isfinite(preferences.wait_seconds) &&
-                                  preferences.wait_seconds >= 0));
+    require(!preferences.wait || (preferences.has_wait && preferences.wait_seconds >= 0));
     require(!preferences.respond_async || preferences.has_respond_async);
     const struct intake_format *format = media_type_intake(text);
     require((format == &intake_json) == media_type_is_json(text));
@@ -68,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     text[size] = 0;
     check_target(text);
+    check_accept(text);
     check_headers(text);
     free(text);
     return 0;

@@ -1,5 +1,6 @@
 /* api/prefer.h, api/precondition.h, api/idempotency.h: what header values mean. */
 #include <check.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,9 @@
 /* --- Prefer ----------------------------------------------------------------------- */
 
 #define NO_WAIT (-1.0)
+#define NINES_20 "99999999999999999999"
+#define NINES_80 NINES_20 NINES_20 NINES_20 NINES_20
+#define NINES_320 NINES_80 NINES_80 NINES_80 NINES_80
 
 static const struct {
     const char *lines[3];
@@ -52,6 +56,7 @@ static const struct {
     {{"wait=5x"}, NO_WAIT, false},
     {{"wait=1.2.3"}, NO_WAIT, false},
     {{"wait=nan"}, NO_WAIT, false},
+    {{"wait=" NINES_320}, INFINITY, false}, /* a number, but beyond double */
     {{"waiting=3"}, NO_WAIT, false},
     {{"await=3"}, NO_WAIT, false},
     {{"respond-async=no"}, NO_WAIT, false},
