@@ -154,6 +154,26 @@ enum error_code json_read_string(const json_t *value, const char *pointer, const
     return ERROR_NONE;
 }
 
+enum error_code json_read_name(const json_t *value, const char *pointer,
+                               const char *(*name_at)(size_t), size_t *index, struct error *error) {
+    const char *name = "";
+    const enum error_code code = json_read_string(value, pointer, &name, error);
+    if (code != ERROR_NONE) {
+        return code;
+    }
+    char allowed[256] = "";
+    for (size_t i = 0; name_at(i) != NULL; i++) {
+        if (strcmp(name, name_at(i)) == 0) {
+            *index = i;
+            return ERROR_NONE;
+        }
+        const size_t used = strlen(allowed);
+        snprintf(allowed + used, sizeof allowed - used, "%s%s", i > 0 ? ", " : "", name_at(i));
+    }
+    return error_set(error, ERROR_INVALID, pointer, "'%.60s' is not known here; allowed: %s", name,
+                     allowed);
+}
+
 void json_member_pointer(const char *prefix, const char *name, char pointer[ERROR_POINTER_BYTES]) {
     size_t used = (size_t)snprintf(pointer, ERROR_POINTER_BYTES, "%s/", prefix);
     for (; *name != '\0' && used + 3 < ERROR_POINTER_BYTES; name++) {

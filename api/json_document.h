@@ -45,6 +45,11 @@ enum error_code json_read_boolean(const json_t *value, const char *pointer, bool
 enum error_code json_read_string(const json_t *value, const char *pointer, const char **result,
                                  struct error *error);
 
+/* The value as one of a table's names; *index is which.  `name_at` is NULL behind the
+ * last. */
+enum error_code json_read_name(const json_t *value, const char *pointer,
+                               const char *(*name_at)(size_t), size_t *index, struct error *error);
+
 /* The JSON Pointer (RFC 6901) of a member: `~` and `/` in its name are escaped, a long
  * name is cut.  `prefix` is the object's own pointer. */
 void json_member_pointer(const char *prefix, const char *name, char pointer[ERROR_POINTER_BYTES]);
