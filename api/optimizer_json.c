@@ -28,15 +28,17 @@ static enum error_code read_schedule(const json_t *value, struct schedule_settin
     if (code != ERROR_NONE) {
         return code;
     }
-    schedule->schedule = (enum schedule)index;
     const struct schedule_function *function = &schedule_functions[index];
+    *schedule = (struct schedule_settings){
+        .schedule = (enum schedule)index,
+        .decay_steps = function->takes_decay_steps ? 0 : 1, /* 0: missing, so far */
+    };
     char allowed[96];
     snprintf(allowed, sizeof allowed, "name warmup_steps%s%s%s",
              function->takes_decay_rate ? " decay_rate" : "",
              function->takes_decay_steps ? " decay_steps" : "",
              function->takes_alpha ? " alpha" : "");
     code = json_check_members(value, allowed, error);
-    schedule->decay_steps = function->takes_decay_steps ? 0 : 1;
     static const struct {
         const char *name, *pointer;
         double minimum;

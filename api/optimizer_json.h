@@ -12,8 +12,8 @@
 enum error_code optimizer_read(const json_t *value, struct optimizer_settings *settings,
                                struct error *error);
 
-/* Of a PATCH body: an object of settings, whose others stay.  ERROR_INVALID, also where it
- * names another optimizer. */
+/* Of a PATCH body: an object of settings, whose others stay; a schedule is one of them,
+ * and replaced whole.  ERROR_INVALID, also where it names another optimizer. */
 enum error_code optimizer_change(const json_t *value, struct optimizer_settings *settings,
                                  struct error *error);
 

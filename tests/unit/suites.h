@@ -33,6 +33,7 @@
     SUITE(request_id)                                                                              \
     SUITE(request_log)                                                                             \
     SUITE(json_write)                                                                              \
+    SUITE(optimizer_json)                                                                          \
     SUITE(accept)                                                                                  \
     SUITE(loss_stream)                                                                             \
     SUITE(openapi)                                                                                 \
