@@ -18,7 +18,7 @@
 
 struct operation_statistics {
     atomic_uint_fast64_t requests[HTTP_STATUSES_MAX]; /* as `statuses` of the whole */
-    struct histogram seconds;                         /* of the same requests */
+    struct histogram seconds; /* of the same requests; a stream's to its beginning */
 };
 
 struct http_statistics {

@@ -99,7 +99,8 @@ static void write_http(struct exposition *text, const struct api *api) {
         write_requests_of(text, http, i);
     }
     exposition_family(text, "mlpd_http_request_duration_seconds", "histogram",
-                      "Time from a request's first line to the end of its answer.");
+                      "Time from a request's first line to the end of its answer; of a stream of "
+                      "events to the beginning.");
     for (size_t i = 0; i < http->operation_count; i++) {
         write_durations_of(text, http, i);
     }

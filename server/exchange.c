@@ -36,7 +36,8 @@ struct exchange {
     uint64_t discarded_bytes; /* of them, after the call had its answer */
     size_t piece_bytes;       /* read of the answer's present piece */
     bool begun, answering, linger;
-    bool answered;           /* the answer was taken to be sent */
+    double answered_at;      /* monotonic seconds: the answer was taken to be sent; 0: not yet */
+    bool streamed;           /* the answer waited between two pieces */
     uint64_t response_bytes; /* of its body */
     double started_at;       /* monotonic seconds */
     char method[16];         /* cut */
@@ -376,7 +377,7 @@ static void count_sent(struct exchange *exchange, size_t bytes) {
 
 const struct response *exchange_response(struct exchange *exchange, enum refusal *refusal) {
     count_answering(exchange);
-    exchange->answered = true;
+    exchange->answered_at = clock_monotonic_seconds();
     *refusal = exchange->refusal;
     if (exchange->refusal != REFUSAL_NONE) {
         count_sent(exchange, refusal_documents[exchange->refusal].body_bytes);
@@ -416,6 +417,7 @@ ptrdiff_t exchange_read(struct exchange *exchange, char *bytes, size_t size) {
             return EXCHANGE_READ_END;
         }
         if (exchange->call_state == CALL_WAITING) {
+            exchange->streamed = true;
             return begin_wait(exchange) ? EXCHANGE_READ_SUSPENDED : EXCHANGE_READ_END;
         }
         if (piece->used == 0) {
@@ -447,11 +449,17 @@ void exchange_linger(struct exchange *exchange) {
 }
 
 static unsigned status_of(const struct exchange *exchange) {
-    if (!exchange->answered) {
+    if (exchange->answered_at == 0) {
         return 0;
     }
     return exchange->refusal != REFUSAL_NONE ? refusal_documents[exchange->refusal].status
                                              : call_response(exchange->call)->status;
+}
+
+/* How long the daemon took.  A stream lasts as long as its client likes, which says nothing
+ * of the daemon: of that it is the time until the answer began. */
+static double latency_of(const struct exchange *exchange, double seconds) {
+    return exchange->streamed ? exchange->answered_at - exchange->started_at : seconds;
 }
 
 /* While the connection is still there. */
@@ -470,7 +478,8 @@ static void record(const struct exchange *exchange) {
         .response_bytes = exchange->response_bytes,
     };
     if (record.status != 0) {
-        http_statistics_count(http, record.operation.number, record.status, record.seconds);
+        http_statistics_count(http, record.operation.number, record.status,
+                              latency_of(exchange, record.seconds));
     } else {
         atomic_fetch_add_explicit(&http->aborted, 1, memory_order_relaxed);
     }

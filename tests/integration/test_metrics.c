@@ -9,6 +9,7 @@
 
 #include "tests/integration/client.h"
 #include "tests/integration/daemon.h"
+#include "tests/integration/events.h"
 #include "tests/integration/raw.h"
 #include "tests/integration/scrape.h"
 #include "tests/integration/suites.h"
@@ -354,6 +355,29 @@ START_TEST(test_durations_are_of_the_same_requests) {
 }
 END_TEST
 
+/* How long a client listens is no latency: the time in which it listens is longer than
+ * what the daemon took until then, however slow the machine is. */
+START_TEST(test_the_duration_of_a_stream_ends_where_its_answer_begins) {
+    daemon_start("--http-threads", "1", NULL);
+    create("{'name': 'm', 'inputs': 1, 'layers': [2]}");
+    struct events events;
+    const double asked = now_seconds();
+    events_open(&events, "/v1/models/m/loss", "");
+    ck_assert_int_eq(events.status, 200);
+    const double begun = now_seconds();
+    for (int batch = 1; now_seconds() - begun <= begun - asked || batch < 3; batch++) {
+        want_status(train("/v1/models/m/batches", "{'inputs': [[1]], 'labels': [0]}"), 200);
+        ck_assert_double_eq(events_point(&events), batch);
+    }
+    events_close(&events);
+    const struct scrape *found = await_sample(DURATIONS("listLoss"), 1);
+    const double sum =
+        sample_of(found, "mlpd_http_request_duration_seconds_sum{operation=\"listLoss\"}");
+    ck_assert_msg(sum <= begun - asked, "found %g s; wanted at most %g", sum, begun - asked);
+    daemon_stop();
+}
+END_TEST
+
 /* ---- bounds ---- */
 
 #define ODD_CONNECTIONS 100
@@ -516,6 +540,7 @@ Suite *metrics_suite(void) {
     tcase_add_test(lone, test_training_is_counted);
     tcase_add_test(lone, test_a_queue_is_seen_and_what_is_taken_back);
     tcase_add_test(lone, test_durations_are_of_the_same_requests);
+    tcase_add_test(lone, test_the_duration_of_a_stream_ends_where_its_answer_begins);
     tcase_add_test(lone, test_no_client_makes_a_label);
     tcase_add_loop_test(lone, test_how_many_models_are_shown_is_an_option, 0, 4);
     tcase_add_test(lone, test_metrics_need_scope_read);
