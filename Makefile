@@ -14,6 +14,8 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 DELTA ?= exact
 SECONDS ?= 60
+ROUNDS ?= 5
+BENCH_SECONDS ?= 0.5
 VERSION := 0.1.0
 ifeq ($(origin CC),default)
 CC := gcc
@@ -47,7 +49,7 @@ quiet := $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),@:,@echo)
 Q := $(if $(V),,@)
 submake = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all demo check check-bits check-proxies check-container mutants stress lint format sanitize tsan fuzz fuzzers coverage coverage-report install clean help FORCE
+.PHONY: all demo check check-bits check-proxies check-container mutants stress bench bench-quick lint format sanitize tsan fuzz fuzzers coverage coverage-report install clean help FORCE
 # Where packages may have to be installed first, a make of its own does the rest:
 # the flags above are known only once the packages are there.
 all: ## Build the daemon, build/mlpd
@@ -79,6 +81,14 @@ stress: ## Let 64 connections do what they like to a daemon for SECONDS=60
 	@tests/dependencies.sh build
 	+@$(submake) $(BUILD)/mlpd $(BUILD)/stress
 	@$(BUILD)/stress $(BUILD)/mlpd $(SECONDS) $(LATENESS) $(ROWS)
+bench: ## Print what mlpd reaches beside what the machine can do; ROUNDS=5
+bench-quick: ROUNDS := 1
+bench-quick: BENCH_SECONDS := 0.1
+bench bench-quick:
+	@tests/dependencies.sh check
+	+@$(submake) $(BUILD)/mlpd $(BUILD)/bench
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE \
+	    $(BUILD)/bench $(BUILD)/mlpd $(ROUNDS) $(BENCH_SECONDS) $(BUILD)/bench.json
 fuzz: ## Fuzz each parser for FUZZ_SECONDS=60 with libFuzzer
 	@tests/dependencies.sh check
 	+@$(submake) BUILD=$(BUILD)/fuzz CC=clang SANITIZE=fuzzer-no-link,address,undefined fuzzers
@@ -126,12 +136,13 @@ $(BUILD)/bits: $(call objects,tests/bits/bits.c) $(BUILD)/libmlpd.a
 $(BUILD)/integration: $(call objects,tests/integration/*.c)
 $(BUILD)/demo: $(call objects,tests/demo/*.c tests/data/*.c)
 $(BUILD)/stress: $(call objects,tests/fault/stress.c)
-$(BUILD)/unit $(BUILD)/integration $(BUILD)/demo: LIBRARIES += $(TEST_LIBRARIES)
+$(BUILD)/bench: $(call objects,tests/bench/*.c) $(BUILD)/libmlpd.a
+$(BUILD)/unit $(BUILD)/integration $(BUILD)/demo $(BUILD)/bench: LIBRARIES += $(TEST_LIBRARIES)
 $(BUILD)/unit: private LIBRARIES += -Wl,--wrap=_ck_assert_failed
 $(FUZZERS): $(BUILD)/fuzz-%: $(BUILD)/tests/fuzz/fuzz_%.o \
     $(call objects,tests/fuzz/intake_body.c tests/unit/intake_models.c) $(BUILD)/libmlpd.a
 $(FUZZERS): LIBRARIES += -fsanitize=fuzzer
-$(BUILD)/mlpd $(BUILD)/unit $(BUILD)/bits $(BUILD)/integration $(BUILD)/demo $(BUILD)/stress $(FUZZERS):
+$(BUILD)/mlpd $(BUILD)/unit $(BUILD)/bits $(BUILD)/integration $(BUILD)/demo $(BUILD)/stress $(BUILD)/bench $(FUZZERS):
 	$(quiet) "LD $@"
 	$(Q)$(LINK) $^ $(LIBRARIES) -o $@
 

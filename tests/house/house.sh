@@ -8,7 +8,8 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 # The rooms that know what nobody else knows.
-export HTTP_ROOM='server/http(_loop)?[.]c'
+# The bare server is what the benchmarks set beside mlpd.
+export HTTP_ROOM='(server/http(_loop)?|tests/bench/swallow)[.]c'
 export BLAS_ROOM='core/maths/product.c'
 export MEMORY_ROOM='core/base/memory.c'
 
