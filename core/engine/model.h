@@ -4,7 +4,7 @@
  * freed when the last reference goes: the registry has one, and each entry and
  * query has one.  What happens to its queue is in queue.h.  Fields are grouped by what guards them.
  *
- * Locks are taken in this order: registry, model, scheduler; none is held across
+ * Locks are taken in this order: registry, name table, model, scheduler; none is held across
  * arithmetic, parsing, I/O or a completion. */
 #ifndef MLPD_CORE_ENGINE_MODEL_H
 #define MLPD_CORE_ENGINE_MODEL_H
@@ -54,9 +54,12 @@ struct model {
 
     atomic_uint references;
 
+    /* It has its first weights: it can be found.  Set with the lock held, for those who wait
+     * for it; read without by the registry, so that looking up waits for no model. */
+    atomic_bool ready;
+
     pthread_mutex_t lock;        /* guards this group */
     pthread_cond_t readers_left; /* a version lost its last reader */
-    bool ready;                  /* it has its first weights: it can be found */
     bool deleted;                /* its name is gone: no new work, queued work is dropped */
     bool training;               /* a worker is at its entries: no other may be */
     struct entry_queue entries;  /* acknowledged, waiting for their turn */
@@ -81,6 +84,8 @@ struct model {
     struct settings *training_settings; /* in force at this place of the queue */
     float *first, *second;              /* the optimiser's slots, or NULL */
     size_t first_bytes;                 /* of a slot that came with changed settings */
+
+    struct model *next_named; /* in a bucket; guarded by a part of the name table */
 
     /* Guarded by the scheduler's lock. */
     struct model *next[TURN_COUNT];

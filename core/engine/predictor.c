@@ -265,7 +265,7 @@ static void initialize(struct worker *worker, struct model *model) {
         }
     }
     pthread_mutex_lock(&model->lock);
-    model->ready = true;
+    atomic_store_explicit(&model->ready, true, memory_order_release);
     struct waiter *satisfied = waiters_take_satisfied(model); /* repeats of what made it */
     pthread_mutex_unlock(&model->lock);
     waiters_complete(satisfied);

@@ -1,7 +1,9 @@
 /* The registry: name to model.
  *
- * A sorted array of pointers under a read-write lock: a look-up is a binary
- * search, a listing a walk.  It holds one reference to each model in it. */
+ * The same models in two orders: a hash table for look-ups, which come with every request
+ * and must not wait (name_table.h), and an array sorted by name for listings, under a lock
+ * that only listings, creations and deletions take.  It holds one reference to each model
+ * in it. */
 #ifndef MLPD_CORE_ENGINE_REGISTRY_H
 #define MLPD_CORE_ENGINE_REGISTRY_H
 
@@ -11,10 +13,12 @@
 
 #include "core/base/error.h"
 #include "core/engine/model.h"
+#include "core/engine/name_table.h"
 
 struct registry {
-    pthread_rwlock_t lock; /* guards what follows; taken before any model's lock */
-    struct model **models; /* by name */
+    struct name_table names; /* the same models; changed with the lock held */
+    pthread_mutex_t lock;    /* guards what follows */
+    struct model **models;   /* by name */
     size_t count, capacity;
 };
 

@@ -185,7 +185,7 @@ static void copy_to_target(struct worker *worker, struct model *model, struct en
     target->network.block_rows = model->network.block_rows;
     pthread_mutex_lock(&target->lock);
     target->examples = model->examples;
-    target->ready = true;
+    atomic_store_explicit(&target->ready, true, memory_order_release);
     pthread_mutex_unlock(&target->lock);
     finish_change(worker, model, entry);
 }
