@@ -78,10 +78,15 @@ static const struct answer *post_rows(size_t rows, const char *headers) {
     return answer;
 }
 
+/* The fastest of some, so that what is slow stays slow when a busy machine gets quieter. */
 static double measure(size_t rows) {
-    const struct answer *answer = want_status(post_rows(rows, "Prefer: wait=60"), 200);
-    want_json(answer, "/state", "'trained'");
-    return answer->seconds;
+    double seconds = INFINITY;
+    for (int i = 0; i < 3; i++) {
+        const struct answer *answer = want_status(post_rows(rows, "Prefer: wait=60"), 200);
+        want_json(answer, "/state", "'trained'");
+        seconds = fmin(seconds, answer->seconds);
+    }
+    return seconds;
 }
 
 void slow_create(void) {

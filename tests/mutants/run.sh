@@ -27,7 +27,7 @@ copy=$work/1
 mkdir -p "$copy/tests/unit"
 cp -r --parents core/base core/maths tests/reference tests/data "$copy"
 cp Makefile "$copy"
-cp tests/unit/*.h tests/unit/main.c "$copy/tests/unit"
+cp tests/unit/*.h tests/unit/main.c tests/unit/failure.c "$copy/tests/unit"
 suites=
 for test in tests/unit/test_*.c; do
     if ! ${CC:-gcc} -MM -I. -D_GNU_SOURCE "$test" |
