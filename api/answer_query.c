@@ -26,4 +26,8 @@ void answer_query(struct call *call, enum query_kind kind, const struct evaluati
         return;
     }
     call_wait(call, start_asking, answer, INFINITY);
+    if (call->predictor != NULL && local_predictor_take(call->predictor, call->query)) {
+        call->state = CALL_GATHERING;
+        (void)call_end(call); /* it may have its answer already */
+    }
 }

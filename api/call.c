@@ -14,6 +14,7 @@
 
 enum call_state call_begin(struct call *call, const struct request *request) {
     call->request_id = request->id;
+    call->predictor = request->predictor;
     admission_decide(call, request);
     return call->state;
 }
@@ -77,6 +78,9 @@ bool call_decode(struct call *call, enum content_coding coding) {
 }
 
 enum call_state call_end(struct call *call) {
+    if (call->state == CALL_GATHERING && call->query->answered) {
+        call->resume(call, false);
+    }
     if (call->state != CALL_READING) {
         return call->state;
     }

@@ -6,12 +6,16 @@
  *   call_create → call_begin ─┬─ CALL_READING → call_feed … → call_end ─┐
  *                             │                                         │
  *                             ├──────── CALL_ANSWERED ◄─────────────────┤
- *                             └──────── CALL_WAITING ◄──────────────────┘
+ *                             └──────── CALL_WAITING ◄──────────────────┤
+ *                                       CALL_GATHERING ◄────────────────┘
  *
  * CALL_WAITING means: suspend the connection, and only then call `call_start`
  * with a completion.  The completion is called exactly once (perhaps before
  * call_start returns) unless the call is answered at its deadline; then
  * call_resume says what comes next: CALL_ANSWERED, or CALL_WAITING again.
+ *
+ * CALL_GATHERING means: the thread itself computes what the call waits for, at the end of
+ * its turn (core/engine/local_predictor.h); call call_end again after that.
  *
  * An answer may come in pieces, and a call may wait between two of them, by the same
  * rules: call_next_piece says CALL_ANSWERED (the piece is there) or CALL_WAITING.
@@ -31,6 +35,7 @@
 #include "core/base/buffer.h"
 #include "core/engine/completion.h"
 #include "core/engine/engine.h"
+#include "core/engine/local_predictor.h"
 
 /* What the server allows connections, to be told to who asks. */
 struct connection_limits {
@@ -73,6 +78,9 @@ struct request {
     const void *header_context;
     struct access access;
     const char *id; /* X-Request-Id, for problem documents; NULL: none; outlives the call */
+    /* Of the thread that drives the call, where small predictions gather; NULL: workers
+     * compute them all. */
+    struct local_predictor *predictor;
 };
 
 #define RESPONSE_HEADERS_MAX 8
@@ -100,6 +108,7 @@ struct response {
 enum call_state {
     CALL_READING,
     CALL_WAITING,
+    CALL_GATHERING,
     CALL_ANSWERED,
     CALL_BROKEN /* within an answer: no memory to go on with */
 };
@@ -124,7 +133,7 @@ enum call_state call_begin(struct call *call, const struct request *request);
  * and call_end is not called. */
 bool call_feed(struct call *call, const char *data, size_t size);
 
-/* The body is whole. */
+/* The body is whole; or, of a call that gathers, the turn is over. */
 enum call_state call_end(struct call *call);
 
 /* The connection is suspended: begin to wait. */

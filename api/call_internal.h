@@ -26,7 +26,8 @@ struct call {
     const struct api *api;
     enum call_state state;
     struct response response;
-    const char *request_id; /* or NULL */
+    const char *request_id;            /* or NULL */
+    struct local_predictor *predictor; /* or NULL */
 
     /* From the headers. */
     const struct route *route;

@@ -360,10 +360,13 @@ enum exchange_step exchange_end(struct exchange *exchange) {
     }
     if (has_waited(state)) {
         exchange->call_state = end_suspension(exchange, state);
-    } else if (exchange->call_state == CALL_READING) {
+    } else if (exchange->call_state == CALL_READING || exchange->call_state == CALL_GATHERING) {
         exchange->call_state = call_end(exchange->call);
     }
     assert(exchange->call_state != CALL_READING);
+    if (exchange->call_state == CALL_GATHERING) {
+        return EXCHANGE_AGAIN;
+    }
     if (exchange->call_state == CALL_WAITING) {
         return begin_wait(exchange) ? EXCHANGE_WAIT : answer_refusal(exchange, REFUSAL_STOPPING);
     }

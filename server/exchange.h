@@ -64,6 +64,7 @@ struct transport {
 enum exchange_step {
     EXCHANGE_READ,   /* give more of the body, or its end */
     EXCHANGE_WAIT,   /* suspended; exchange_end is called again once resumed */
+    EXCHANGE_AGAIN,  /* not suspended; exchange_end is called again in the next turn */
     EXCHANGE_ANSWER, /* send the answer; when this comes before the body's end,
                       * close and linger */
     EXCHANGE_ABORT   /* within the body: send the answer past libmicrohttpd, close, linger */

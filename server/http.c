@@ -47,6 +47,7 @@ struct http_thread {
     size_t daemon_count;
     struct MHD_Daemon *daemons[LISTENER_SOCKETS_MAX];
     struct http_loop *loop;
+    struct local_predictor *predictor; /* the engine's */
 };
 _Static_assert(LISTENER_SOCKETS_MAX <= HTTP_LOOP_DAEMONS_MAX, "a loop runs all sockets");
 
@@ -537,8 +538,9 @@ static enum refusal check_request(struct MHD_Connection *connection, const char 
     return gate_verdict(&section.gate, target, version);
 }
 
-static enum MHD_Result begin(struct http *http, struct MHD_Connection *connection,
+static enum MHD_Result begin(const struct http_thread *thread, struct MHD_Connection *connection,
                              const char *method, const char *version, struct exchange *exchange) {
+    struct http *http = thread->http;
     struct framing framing = {.chunked = false};
     const char *target = exchange_target(exchange);
     exchange_identify(exchange, connection, method, find_header(connection, REQUEST_ID_HEADER));
@@ -565,6 +567,7 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
         .header_context = connection,
         .id = exchange_id(exchange),
         .access = guard_judge(http->guard, &asked, objection),
+        .predictor = thread->predictor,
     };
     return exchange_begin(exchange, &request, framing) == EXCHANGE_ANSWER
                ? answer_early(http, connection, method, exchange)
@@ -572,12 +575,13 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
 }
 
 /* Called with the headers, with each piece of the body, at its end, and again after
- * each resume. */
+ * each resume, or in the next turn where it has neither answered nor suspended. */
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url,
                               const char *method, const char *version, const char *data,
                               size_t *data_bytes, void **request_context) {
     http_loop_note_work();
-    struct http *http = context;
+    const struct http_thread *thread = context;
+    struct http *http = thread->http;
     struct exchange *exchange = *request_context;
     (void)url;
     if (exchange == NULL) { /* there was no memory for it */
@@ -585,7 +589,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
         return queue_refusal(http, connection, REFUSAL_MEMORY, "");
     }
     if (!exchange_has_begun(exchange)) {
-        return begin(http, connection, method, version, exchange);
+        return begin(thread, connection, method, version, exchange);
     }
     struct connection *entry = connection_of(connection);
     if (*data_bytes > 0) {
@@ -644,7 +648,7 @@ static struct MHD_Daemon *start_daemon(struct http_thread *thread, int socket) {
     struct MHD_OptionItem no_tls[] = {{MHD_OPTION_END, 0, NULL}};
     return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
                                 MHD_USE_ERROR_LOG | (http->tls ? MHD_USE_TLS : 0),
-                            0, accept_connection, http, handle, http,
+                            0, accept_connection, http, handle, thread,
                             /* first, so that what the others have to say comes through it */
                             MHD_OPTION_EXTERNAL_LOGGER, take_log, NULL,            /* */
                             MHD_OPTION_LISTEN_SOCKET, socket,                      /* */
@@ -659,11 +663,16 @@ static struct MHD_Daemon *start_daemon(struct http_thread *thread, int socket) {
                             MHD_OPTION_ARRAY, http->tls ? tls : no_tls, MHD_OPTION_END);
 }
 
+static void end_turn(void *thread) {
+    local_predictor_run(((struct http_thread *)thread)->predictor);
+}
+
 /* False and errno when there is no memory, file or thread for it. */
-static bool start_thread(struct http *http, struct http_thread *thread,
+static bool start_thread(struct http *http, struct http_thread *thread, struct engine *engine,
                          const struct listener *listener) {
     thread->http = http;
-    thread->loop = http_loop_create();
+    thread->predictor = local_predictor_create(engine);
+    thread->loop = thread->predictor != NULL ? http_loop_create() : NULL;
     for (size_t i = 0; thread->loop != NULL && i < listener->count; i++) {
         thread->daemons[i] = start_daemon(thread, listener->sockets[i]);
         if (thread->daemons[i] == NULL) {
@@ -672,7 +681,7 @@ static bool start_thread(struct http *http, struct http_thread *thread,
         thread->daemon_count++;
     }
     return thread->loop != NULL &&
-           http_loop_start(thread->loop, thread->daemons, thread->daemon_count);
+           http_loop_start(thread->loop, thread->daemons, thread->daemon_count, end_turn, thread);
 }
 
 static bool knows_tls(void) {
@@ -712,7 +721,8 @@ enum error_code http_create(const struct http_settings *settings, struct http **
         goto failed;
     }
     for (; http->thread_count < settings->threads; http->thread_count++) {
-        if (!start_thread(http, &http->threads[http->thread_count], settings->listener)) {
+        if (!start_thread(http, &http->threads[http->thread_count], settings->api->engine,
+                          settings->listener)) {
             error_set(error, ERROR_INTERNAL, NULL,
                       "libmicrohttpd %s cannot start with %zu threads: %s", MHD_get_version(),
                       settings->threads, strerror(errno));

@@ -25,6 +25,8 @@ struct http_loop {
     atomic_bool ending;
     size_t count;
     struct MHD_Daemon *daemons[HTTP_LOOP_DAEMONS_MAX];
+    void (*end_turn)(void *context);
+    void *context;
     struct pollfd ready[HTTP_LOOP_DAEMONS_MAX + 1]; /* the thread's; the last is the bell */
 };
 
@@ -73,6 +75,7 @@ static void *run(void *context) {
         for (size_t i = 0; i < loop->count; i++) {
             (void)MHD_run(loop->daemons[i]);
         }
+        loop->end_turn(loop->context);
     }
     return NULL;
 }
@@ -95,9 +98,12 @@ struct http_loop *http_loop_create(void) {
     return loop;
 }
 
-bool http_loop_start(struct http_loop *loop, struct MHD_Daemon *const *daemons, size_t count) {
+bool http_loop_start(struct http_loop *loop, struct MHD_Daemon *const *daemons, size_t count,
+                     void (*end_turn)(void *context), void *context) {
     assert(count <= HTTP_LOOP_DAEMONS_MAX);
     loop->count = count;
+    loop->end_turn = end_turn;
+    loop->context = context;
     for (size_t i = 0; i < count; i++) {
         loop->daemons[i] = daemons[i];
         loop->ready[i] = (struct pollfd){.fd = readable(daemons[i]), .events = POLLIN};

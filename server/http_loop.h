@@ -22,9 +22,10 @@ struct http_loop;
 struct http_loop *http_loop_create(void);
 
 /* Run these daemons from now on, at most HTTP_LOOP_DAEMONS_MAX, copied; each was started
- * without a thread, with MHD_USE_EPOLL, and belongs to this loop alone.  False when there
- * is no thread. */
-bool http_loop_start(struct http_loop *loop, struct MHD_Daemon *const *daemons, size_t count);
+ * without a thread, with MHD_USE_EPOLL, and belongs to this loop alone.  `end_turn` is
+ * called by the thread each time they have run.  False when there is no thread. */
+bool http_loop_start(struct http_loop *loop, struct MHD_Daemon *const *daemons, size_t count,
+                     void (*end_turn)(void *context), void *context);
 
 /* A connection of its daemons was resumed.  Any thread. */
 void http_loop_wake(struct http_loop *loop);

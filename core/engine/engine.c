@@ -92,6 +92,7 @@ size_t engine_drain(struct engine *engine, double timeout_seconds) {
 size_t engine_destroy(struct engine *engine) {
     writer_stop(&engine->writer);
     scheduler_stop(&engine->scheduler);
+    local_predictors_destroy(engine);
     registry_destroy(&engine->registry);
     backlog_destroy(&engine->backlog);
     key_table_free(&engine->keys);
@@ -152,6 +153,7 @@ struct statistics engine_statistics(struct engine *engine) {
     for (size_t i = 0; i < engine->scheduler.worker_count; i++) {
         statistics_collect(&engine->scheduler.workers[i].statistics, &all);
     }
+    local_predictors_collect(engine, &all);
     all.cancelled = atomic_load_explicit(&outcomes->cancelled, memory_order_relaxed);
     all.dropped = atomic_load_explicit(&outcomes->dropped, memory_order_relaxed);
     all.acknowledged = atomic_load_explicit(&outcomes->acknowledged, memory_order_relaxed);

@@ -154,7 +154,7 @@ struct engine_figures {
 
 struct engine_figures engine_look(struct engine *engine);
 
-/* What it has done since its start; adds up the workers. */
+/* What it has done since its start; adds up the workers and the local predictors. */
 struct statistics engine_statistics(struct engine *engine);
 
 #endif

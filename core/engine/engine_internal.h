@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "core/engine/engine.h"
+#include "core/engine/local_predictor.h"
 #include "core/engine/registry.h"
 #include "core/engine/scheduler.h"
 #include "core/engine/writer.h"
@@ -22,11 +23,18 @@ struct engine {
     size_t keys_max;
     pthread_mutex_t keys_lock; /* before the registry's */
     struct key_table keys;     /* of models that were created; guarded by keys_lock */
-    double started_at;         /* monotonic seconds */
-    atomic_bool closed;        /* relaxed: a call that misses it by an instant is drained */
+    /* Of the threads that compute small predictions themselves; added to, never taken
+     * from before the end. */
+    _Atomic(struct local_predictor *) local_predictors;
+    double started_at;  /* monotonic seconds */
+    atomic_bool closed; /* relaxed: a call that misses it by an instant is drained */
 };
 
 /* ERROR_CLOSED when the engine takes no new work. */
 enum error_code engine_check_open(const struct engine *engine, struct error *error);
+
+/* local_predictor.c: add their numbers to `all`; free them, when their threads are over. */
+void local_predictors_collect(struct engine *engine, struct statistics *all);
+void local_predictors_destroy(struct engine *engine);
 
 #endif

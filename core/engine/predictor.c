@@ -143,29 +143,37 @@ static struct query *take_prompt_queries(struct model *model, size_t rows_max, b
     return taken.first;
 }
 
-void predictor_predicting_turn(struct worker *worker, struct model *model) {
+void predictor_compute(struct model *model, struct query *list, void *scratch,
+                       struct worker_statistics *statistics) {
     const struct network *network = &model->network;
-    struct gathering gathering = {.rows_max = gather_rows(network)};
-    gathering.inputs = worker_scratch(worker, TURN_PREDICTING, predictor_scratch_bytes(network));
+    struct gathering gathering = {.rows_max = gather_rows(network), .inputs = scratch};
     gathering.outputs = gathering.inputs + gathering.rows_max * network->inputs;
     gathering.scratch = gathering.outputs + gathering.rows_max * network->outputs;
 
-    bool more;
-    struct query *list = take_prompt_queries(model, gathering.rows_max, &more);
-    if (more) {
-        scheduler_list(worker->scheduler, model, TURN_PREDICTING);
-    }
     struct weights *weights = acquire(model);
     const uint64_t step = weights->step;
     predict_list(network, weights, list, &gathering);
     release(model, weights);
+    for (struct query *query = list; query != NULL; query = query->next) {
+        query->step = step;
+        if (check_finite(query)) {
+            statistics_count_prediction(statistics, query->examples.rows);
+        }
+    }
+}
+
+void predictor_predicting_turn(struct worker *worker, struct model *model) {
+    const struct network *network = &model->network;
+    void *scratch = worker_scratch(worker, TURN_PREDICTING, predictor_scratch_bytes(network));
+    bool more;
+    struct query *list = take_prompt_queries(model, gather_rows(network), &more);
+    if (more) {
+        scheduler_list(worker->scheduler, model, TURN_PREDICTING);
+    }
+    predictor_compute(model, list, scratch, &worker->statistics);
     while (list != NULL) {
         struct query *query = list;
         list = query->next;
-        query->step = step;
-        if (check_finite(query)) {
-            statistics_count_prediction(&worker->statistics, query->examples.rows);
-        }
         model_finish_query(query);
     }
 }

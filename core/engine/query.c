@@ -10,10 +10,16 @@
 #define PROMPT_WORK_MAX 64000000
 #define LAYER_CALL_WORK 4000
 
-static bool is_prompt(const struct model *model, enum query_kind kind, size_t rows) {
-    const size_t row_work =
-        network_forward_work(&model->network) + LAYER_CALL_WORK * model->network.layer_count;
-    return kind == QUERY_PREDICTION && rows <= PROMPT_WORK_MAX / row_work;
+/* The same that an HTTP thread may do by itself, some 50 microseconds' worth. */
+#define SMALL_WORK_MAX 8000000
+
+static void judge_size(struct query *query) {
+    const struct network *network = &query->model->network;
+    const size_t row_work = network_forward_work(network) + LAYER_CALL_WORK * network->layer_count;
+    const size_t rows = query->examples.rows;
+    query->prompt = query->kind == QUERY_PREDICTION && rows <= PROMPT_WORK_MAX / row_work;
+    const size_t blocks = (rows + network->block_rows - 1) / network->block_rows;
+    query->small = query->prompt && blocks * network->block_rows <= SMALL_WORK_MAX / row_work;
 }
 
 /* A long reader's own copy of the weights. */
@@ -70,7 +76,7 @@ enum error_code query_create(struct model *model, enum query_kind kind, struct e
     if (examples != NULL) {
         query->examples.rows = examples->rows;
     }
-    query->prompt = is_prompt(model, kind, query->examples.rows);
+    judge_size(query);
     const enum error_code code = reserve_answer(query, error);
     if (code != ERROR_NONE) {
         query_release(query);

@@ -26,6 +26,8 @@ struct query {
     atomic_uint references;
     enum query_kind kind;
     bool prompt;         /* short enough to be answered between two tiles of training */
+    bool small;          /* and to be computed by the HTTP thread that asks (local_predictor.h) */
+    bool answered;       /* there; the asking thread's */
     struct model *model; /* referenced */
     struct examples examples;
     struct evaluation_request evaluation_request;

@@ -22,18 +22,43 @@ const char *numerics_fingerprint(void) {
     return fingerprint;
 }
 
-static void flush_subnormals(void) {
+/* The register that says what becomes of subnormal numbers. */
+static numerics_state read_control(void) {
+    numerics_state control = 0;
 #if defined(__x86_64__)
-    _mm_setcsr(_mm_getcsr() | 0x8040); /* flush to zero, denormals are zero */
+    control = _mm_getcsr();
 #elif defined(__aarch64__)
-    uint64_t control;
     __asm__ volatile("mrs %0, fpcr" : "=r"(control));
-    __asm__ volatile("msr fpcr, %0" : : "r"(control | (1u << 24)));
+#endif
+    return control;
+}
+
+static void write_control(numerics_state control) {
+#if defined(__x86_64__)
+    _mm_setcsr((unsigned)control);
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0" : : "r"(control));
+#else
+    (void)control;
 #endif
 }
 
+numerics_state numerics_enter(void) {
+    const numerics_state before = read_control();
+#if defined(__x86_64__)
+    write_control(before | 0x8040); /* flush to zero, denormals are zero */
+#elif defined(__aarch64__)
+    write_control(before | (1u << 24));
+#endif
+    return before;
+}
+
+void numerics_leave(numerics_state before) {
+    write_control(before);
+}
+
 void numerics_enter_thread(void) {
-    flush_subnormals();
+    (void)numerics_enter();
     product_warm_thread();
 }
 
@@ -205,7 +230,7 @@ enum error_code numerics_start(struct error *error) {
      * not lose subnormal ones: only while this computes. */
     fenv_t mode;
     fegetenv(&mode);
-    flush_subnormals();
+    (void)numerics_enter();
     enum error_code code = product_start(error);
     if (code == ERROR_NONE && !compute_fingerprint()) {
         code = error_set(error, ERROR_MEMORY, NULL, "no memory for the numerics fingerprint");

@@ -74,6 +74,7 @@
     SUITE(engine_queue)                                                                            \
     SUITE(engine_trainer)                                                                          \
     SUITE(engine_predictor)                                                                        \
+    SUITE(engine_local_predictor)                                                                  \
     SUITE(engine_statistics)                                                                       \
     SUITE(engine_life)                                                                             \
     SUITE(engine_bits)                                                                             \
