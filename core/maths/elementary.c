@@ -1,10 +1,9 @@
 /* Elementary functions in double; see elementary.h. */
 #include "core/maths/elementary.h"
 
+#include <float.h>
 #include <math.h>
 
-#define LN_2_HIGH 0x1.62e42fefa38p-1 /* ln 2 with its last 12 bits zero */
-#define LN_2_LOW 0x1.ef35793c7673p-45
 #define LN_2 0x1.62e42fefa39efp-1
 #define PI 0x1.921fb54442d18p+1
 
@@ -29,23 +28,7 @@ double double_log(double x) {
     if (!(x > 0)) {
         return x == 0 ? -INFINITY : NAN;
     }
-    if (isinf(x)) {
-        return x;
-    }
-    int exponent;
-    double mantissa = frexp(x, &exponent);
-    if (mantissa < 0.70710678118654752) {
-        mantissa *= 2;
-        exponent--;
-    }
-    /* ln m = 2 artanh s with s = (m-1)/(m+1), |s| ≤ 0.172. */
-    const double s = (mantissa - 1) / (mantissa + 1);
-    const double square = s * s;
-    double sum = 0;
-    for (int k = 23; k >= 1; k -= 2) {
-        sum = sum * square + 1.0 / k;
-    }
-    return exponent * LN_2_LOW + 2 * s * sum + exponent * LN_2_HIGH;
+    return x < DBL_MIN ? double_log_normal(x * 0x1p54, 54) : double_log_normal(x, 0);
 }
 
 double double_cos_pi(double x) {

@@ -14,6 +14,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#define LN_2_HIGH 0x1.62e42fefa38p-1 /* ln 2 with its last 12 bits zero */
+#define LN_2_LOW 0x1.ef35793c7673p-45
+
 /* 2ⁿ for -126 ≤ n ≤ 127, by its exponent bits. */
 static inline float float_power_of_two(int32_t n) {
     const uint32_t bits = (uint32_t)(n + 127) << 23;
@@ -127,6 +130,40 @@ static inline float float_softplus(float x) {
 /* √x, correctly rounded (IEEE 754), without libm's errno. */
 static inline float float_sqrt(float x) {
     return __builtin_sqrtf(x);
+}
+
+/* ln x for a normal x > 0; infinity and NaN stay what they are.  Free of branches;
+ * the answer is for x·2⁻ⁿ, n being `shift`. */
+static inline double double_log_normal(double x, double shift) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    /* The exponent as the low bits of 2⁵² + exponent, which is exact. */
+    const uint64_t exponent_bits = bits >> 52 | 0x4330000000000000u;
+    const uint64_t mantissa_bits = (bits & 0x000fffffffffffffu) | 0x3fe0000000000000u;
+    double exponent, mantissa; /* ½ ≤ mantissa < 1 */
+    memcpy(&exponent, &exponent_bits, sizeof exponent);
+    memcpy(&mantissa, &mantissa_bits, sizeof mantissa);
+    exponent -= 0x1p52 + 1022.0 + shift;
+    const int low = mantissa < 0.70710678118654752;
+    mantissa = low ? mantissa * 2 : mantissa;
+    exponent = low ? exponent - 1 : exponent;
+    /* ln m = 2 artanh s with s = (m-1)/(m+1), |s| ≤ 0.172. */
+    const double s = (mantissa - 1) / (mantissa + 1);
+    const double square = s * s;
+    double sum = 1.0 / 23;
+    sum = sum * square + 1.0 / 21;
+    sum = sum * square + 1.0 / 19;
+    sum = sum * square + 1.0 / 17;
+    sum = sum * square + 1.0 / 15;
+    sum = sum * square + 1.0 / 13;
+    sum = sum * square + 1.0 / 11;
+    sum = sum * square + 1.0 / 9;
+    sum = sum * square + 1.0 / 7;
+    sum = sum * square + 1.0 / 5;
+    sum = sum * square + 1.0 / 3;
+    sum = sum * square + 1.0;
+    const double log = exponent * LN_2_LOW + 2 * s * sum + exponent * LN_2_HIGH;
+    return x - x == 0 ? log : x;
 }
 
 /* eˣ, ln x for x > 0 (else NaN or -infinity), cos πx, base^exponent for base > 0;

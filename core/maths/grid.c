@@ -12,10 +12,13 @@
 #define NUMBER_WORK 40.0
 
 /* A product of more has at least two tiles, so that it can be shared. */
-#define SHARED_WORK_MIN 20000000.0
+#define SHARED_WORK_MIN 8000000.0
 
-/* Smaller sides waste the product's kernels; it is also a multiple of 4. */
-#define TILE_SIDE_STEP 16
+/* Of a tile's sides: a panel of a product is so wide, and it is a multiple of 4. */
+#define TILE_SIDE_STEP 32
+
+/* Narrower tiles would pack the other operand too often. */
+#define TILE_SIDE_MIN 64
 
 /* Numbers of an elementwise tile. */
 #define TILE_NUMBERS_MAX 65536
@@ -25,17 +28,34 @@ static size_t step_for(size_t length, size_t pieces) {
     return size_min(length, divide_up(step, TILE_SIDE_STEP) * TILE_SIDE_STEP);
 }
 
-struct grid grid_of_product(size_t rows, size_t columns, size_t depth) {
-    const double m = (double)rows, n = (double)columns, k = (double)depth;
+static double product_pieces(double m, double n, double k) {
     const double work = 2.0 * m * n * k + NUMBER_WORK * (m * n + m * k + n * k);
-    const double pieces = fmax(ceil(work / TILE_WORK_MAX), work > SHARED_WORK_MIN ? 2 : 1);
-    const double down = sqrt(pieces * m / n);
+    return fmax(ceil(work / TILE_WORK_MAX), work > SHARED_WORK_MIN ? 2 : 1);
+}
+
+static size_t pieces_along(size_t length, double pieces) {
+    return (size_t)fmin(pieces, (double)size_max(1, length / TILE_SIDE_MIN));
+}
+
+static struct grid cut(size_t rows, size_t columns, size_t row_pieces, size_t column_pieces) {
     struct grid grid = {.rows = rows, .columns = columns};
-    grid.row_step = step_for(rows, (size_t)fmin(floor(down + 0.5), pieces));
+    grid.row_step = step_for(rows, row_pieces);
     grid.row_tiles = divide_up(rows, grid.row_step);
-    grid.column_step = step_for(columns, (size_t)ceil(pieces / (double)grid.row_tiles));
+    grid.column_step = step_for(columns, column_pieces);
     grid.column_tiles = divide_up(columns, grid.column_step);
     return grid;
+}
+
+struct grid grid_by_columns(size_t rows, size_t columns, size_t depth) {
+    const double pieces = product_pieces((double)rows, (double)columns, (double)depth);
+    const size_t along = pieces_along(columns, pieces);
+    return cut(rows, columns, (size_t)ceil(pieces / (double)along), along);
+}
+
+struct grid grid_by_rows(size_t rows, size_t columns, size_t depth) {
+    const double pieces = product_pieces((double)rows, (double)columns, (double)depth);
+    const size_t along = pieces_along(rows, pieces);
+    return cut(rows, columns, along, (size_t)ceil(pieces / (double)along));
 }
 
 struct grid grid_of_rows(size_t rows, size_t width) {

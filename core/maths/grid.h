@@ -18,14 +18,16 @@ struct tile {
     size_t row, column, rows, columns;
 };
 
-/* Tiles of a product whose result is [rows × columns] and whose sums have
- * `depth` terms: about square, because a product packs both of its operands, and
- * thin tiles would pack one of them over and over (measured at 256×1024×1024:
- * 16 rows 40 % of the whole product's speed, 128×256 86 %).  Cuts between columns
- * are at multiples of 4, as dropout wants them.  The depth is not cut: the weight
- * gradient of a batch of more than some 100,000 rows takes longer than a tile
- * should. */
-struct grid grid_of_product(size_t rows, size_t columns, size_t depth);
+/* Tiles of a product whose result is [rows × columns] and whose sums have `depth`
+ * terms.  A product packs its operands, and two tiles that share one pack it twice:
+ * so the result is cut along the operand that costs more to pack, and across only
+ * where that gives too few tiles (measured at 256×1024×1024 in eight tiles: X·Wᵀ by
+ * columns 3.6 ms, by rows 4.6 ms; dZᵀ·X by rows 3.6 ms, by columns 4.0 ms).  Cuts
+ * between columns are at multiples of 4, as dropout wants them.  The depth is not
+ * cut: the weight gradient of a batch of more than some 100,000 rows takes longer
+ * than a tile should. */
+struct grid grid_by_columns(size_t rows, size_t columns, size_t depth);
+struct grid grid_by_rows(size_t rows, size_t columns, size_t depth);
 
 /* Tiles of whole rows (or of single numbers, with a width of 1). */
 struct grid grid_of_rows(size_t rows, size_t width);

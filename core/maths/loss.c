@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/base/checked.h"
 #include "core/maths/elementary.h"
 #include "core/maths/softmax.h"
 #include "core/maths/vectorised.h"
@@ -61,50 +62,78 @@ static void diagonal_gradient(size_t k, const float *A, const float *c, float fa
     }
 }
 
-static void categorical_label_row(struct loss_rows *in, size_t r, const float *A, float factor,
-                                  float *gradient) {
-    const size_t label = (size_t)in->labels[r];
-    if (in->output_delta == OUTPUT_DELTA_DIAGONAL) {
-        const float own = -(1.0f - A[label]) * factor;
-        memset(gradient, 0, in->outputs * sizeof *gradient);
-        gradient[label] = own;
+/* Rows that have labels, and one factor. */
+static void categorical_label_rows(const struct loss_rows *in, size_t rows, const float *A,
+                                   const int32_t *labels, float factor, float *gradient) {
+    const size_t k = in->outputs;
+    float own[SOFTMAX_ROWS_MAX]; /* at the labels; A may be the gradient's memory */
+    const bool diagonal = in->output_delta == OUTPUT_DELTA_DIAGONAL;
+    for (size_t r = 0; r < rows; r++) {
+        own[r] = (A[r * k + (size_t)labels[r]] - 1.0f) * factor;
+    }
+    if (diagonal) {
+        memset(gradient, 0, rows * k * sizeof *gradient);
     } else {
-        const float own = (A[label] - 1.0f) * factor;
-        categorical_label_gradient(in->outputs, A, factor, gradient);
-        gradient[label] = own;
+        categorical_label_gradient(rows * k, A, factor, gradient);
+    }
+    for (size_t r = 0; r < rows; r++) {
+        gradient[r * k + (size_t)labels[r]] = own[r];
+    }
+}
+
+/* A row that has targets: its loss, and its gradient unless that is NULL. */
+static double categorical_target_row(const struct loss_rows *in, const float *Z, const float *A,
+                                     const float *c, double log_sum, float factor,
+                                     float *gradient) {
+    double loss = 0, sum = 0;
+    for (size_t j = 0; j < in->outputs; j++) {
+        /* Not c·log_sum - c·z in two sums: at large logits they would cancel. */
+        loss += c[j] != 0 ? (double)c[j] * (log_sum - (double)Z[j]) : 0.0;
+        sum += (double)c[j];
+    }
+    if (gradient != NULL && in->output_delta == OUTPUT_DELTA_DIAGONAL) {
+        diagonal_gradient(in->outputs, A, c, factor, gradient);
+    } else if (gradient != NULL) {
+        categorical_gradient(in->outputs, (float)sum, A, c, factor, gradient);
+    }
+    return loss;
+}
+
+/* The rows from `start` on, at most SOFTMAX_ROWS_MAX. */
+static void categorical_some_rows(struct loss_rows *in, size_t start, size_t rows) {
+    const size_t k = in->outputs;
+    const float scale = 1.0f / (float)in->batch_rows;
+    const bool weighted = in->sample_weights != NULL || in->class_weights != NULL;
+    const float *Z = in->Z + start * k;
+    float *A = in->A + start * k;
+    float *gradient = in->gradient != NULL ? in->gradient + start * k : NULL;
+    struct softmax_rows softmax;
+    softmax_rows(rows, k, Z, A, &softmax);
+    for (size_t i = 0; i < rows; i++) {
+        const size_t r = start + i;
+        const float weight = row_weight(in, r);
+        const float factor = scale * weight;
+        in->hits += softmax.classes[i] == true_class(in, r);
+        if (in->labels == NULL) {
+            const double loss = categorical_target_row(
+                in, Z + i * k, A + i * k, in->targets + r * k, softmax.log_sums[i], factor,
+                gradient != NULL ? gradient + i * k : NULL);
+            finish_row(in, r, loss, weight);
+            continue;
+        }
+        finish_row(in, r, softmax.log_sums[i] - (double)Z[i * k + (size_t)in->labels[r]], weight);
+        if (gradient != NULL && weighted) {
+            categorical_label_rows(in, 1, A + i * k, in->labels + r, factor, gradient + i * k);
+        }
+    }
+    if (gradient != NULL && in->labels != NULL && !weighted) {
+        categorical_label_rows(in, rows, A, in->labels + start, scale, gradient);
     }
 }
 
 static void categorical_rows(struct loss_rows *in) {
-    const size_t k = in->outputs;
-    const float scale = 1.0f / (float)in->batch_rows;
-    for (size_t r = 0; r < in->rows; r++) {
-        const float *Z = in->Z + r * k;
-        float *A = in->A + r * k;
-        const double log_sum = softmax_row(k, Z, A);
-        const float weight = row_weight(in, r);
-        float *gradient = in->gradient != NULL ? in->gradient + r * k : NULL;
-        in->hits += row_argmax(k, A) == true_class(in, r);
-        if (in->labels != NULL) {
-            finish_row(in, r, log_sum - (double)Z[in->labels[r]], weight);
-            if (gradient != NULL) {
-                categorical_label_row(in, r, A, scale * weight, gradient);
-            }
-            continue;
-        }
-        const float *c = in->targets + r * k;
-        double loss = 0, sum = 0;
-        for (size_t j = 0; j < k; j++) {
-            /* Not c·log_sum - c·z in two sums: at large logits they would cancel. */
-            loss += c[j] != 0 ? (double)c[j] * (log_sum - (double)Z[j]) : 0.0;
-            sum += (double)c[j];
-        }
-        finish_row(in, r, loss, weight);
-        if (gradient != NULL && in->output_delta == OUTPUT_DELTA_DIAGONAL) {
-            diagonal_gradient(k, A, c, scale * weight, gradient);
-        } else if (gradient != NULL) {
-            categorical_gradient(k, (float)sum, A, c, scale * weight, gradient);
-        }
+    for (size_t start = 0; start < in->rows; start += SOFTMAX_ROWS_MAX) {
+        categorical_some_rows(in, start, size_min(SOFTMAX_ROWS_MAX, in->rows - start));
     }
 }
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "core/maths/dropout.h"
+#include "core/maths/layer_product.h"
 #include "core/maths/pass_layout.h"
-#include "core/maths/product.h"
 #include "core/maths/vectorised.h"
 
 /* --- forward ----------------------------------------------------------------- */
@@ -77,8 +77,9 @@ static void run_forward(struct pass *pass, size_t l, size_t number) {
     const float *W = pass->state.from + layer->weights + tile.column * layer->in;
     const float *bias = pass->state.from + layer->biases + tile.column;
 
-    product_forward(tile.rows, layer->in, tile.columns, layer_input(pass, l) + tile.row * layer->in,
-                    layer->in, W, layer->in, Z, layer->out);
+    layer_product_forward(tile.rows, layer->in, tile.columns,
+                          layer_input(pass, l) + tile.row * layer->in, layer->in, W, layer->in, Z,
+                          layer->out);
     if (normalized) {
         activation_functions[ACTIVATION_IDENTITY].forward(
             (struct activation_block){tile.rows, tile.columns, layer->out}, bias, Z, Z, 0);
@@ -179,10 +180,12 @@ static double squared_norm(size_t count, const float *numbers) {
 }
 
 VECTORISED
-static void add_row(size_t count, const float *row, float *sum) {
-    INDEPENDENT
-    for (size_t i = 0; i < count; i++) {
-        sum[i] += row[i];
+static void add_rows(size_t rows, size_t count, const float *row, size_t stride, float *sum) {
+    for (size_t r = 0; r < rows; r++, row += stride) {
+        INDEPENDENT
+        for (size_t i = 0; i < count; i++) {
+            sum[i] += row[i];
+        }
     }
 }
 
@@ -195,8 +198,8 @@ static double bias_gradient(struct pass *pass, size_t l, const struct tile *tile
     const float *dZ = layer_delta(pass, l) + tile->row;
     float *db = pass->gradient + layer->biases + tile->row;
     memset(db, 0, tile->rows * sizeof *db);
-    for (size_t r = 0; layer->normalization != NORMALIZATION_BATCH && r < pass->batch.rows; r++) {
-        add_row(tile->rows, dZ + r * layer->out, db);
+    if (layer->normalization != NORMALIZATION_BATCH) {
+        add_rows(pass->batch.rows, tile->rows, dZ, layer->out, db);
     }
     return squared_norm(tile->rows, db);
 }
@@ -209,11 +212,13 @@ static void run_weight_gradient(struct pass *pass, size_t l, size_t number) {
     const struct tile tile = grid_tile(&pass->layers[l].weight_gradient, number);
     const float *dZ = layer_delta(pass, l) + tile.row;
     float *dW = pass->gradient + layer->weights + tile.row * layer->in + tile.column;
-    product_weight_gradient(pass->batch.rows, tile.columns, tile.rows, dZ, layer->out,
-                            layer_input(pass, l) + tile.column, layer->in, dW, layer->in);
+    layer_product_weight_gradient(pass->batch.rows, tile.columns, tile.rows, dZ, layer->out,
+                                  layer_input(pass, l) + tile.column, layer->in, dW, layer->in);
+    /* Whole rows lie behind each other. */
+    const size_t runs = tile.columns == layer->in ? 1 : tile.rows;
     double norm = 0;
-    for (size_t unit = 0; unit < tile.rows; unit++) {
-        norm += squared_norm(tile.columns, dW + unit * layer->in);
+    for (size_t run = 0; run < runs; run++) {
+        norm += squared_norm(tile.rows * tile.columns / runs, dW + run * layer->in);
     }
     if (tile.column == 0) {
         norm += bias_gradient(pass, l, &tile);
@@ -231,7 +236,7 @@ static void run_input_gradient(struct pass *pass, size_t l, size_t number) {
     const size_t corner = tile.row * layer->in + tile.column;
     float *dA = layer_delta(pass, l - 1) + corner;
     const struct activation_block block = {tile.rows, tile.columns, layer->in};
-    product_input_gradient(
+    layer_product_input_gradient(
         tile.rows, tile.columns, layer->out, layer_delta(pass, l) + tile.row * layer->out,
         layer->out, pass->state.from + layer->weights + tile.column, layer->in, dA, layer->in);
     if (below->dropout > 0) {

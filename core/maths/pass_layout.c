@@ -74,9 +74,9 @@ static void lay_out(struct pass *pass, struct carver *carver) {
             activation_functions[layer->activation].keeps_input || l + 1 == network->layer_count;
         to->Z = keeps_input ? carve(carver, numbers, sizeof(float)) : to->A;
         to->output = layer->dropout > 0 ? carve(carver, numbers, sizeof(float)) : to->A;
-        to->forward = grid_of_product(rows, layer->out, layer->in);
-        to->weight_gradient = grid_of_product(layer->out, layer->in, rows);
-        to->input_gradient = grid_of_product(rows, layer->in, layer->out);
+        to->forward = grid_by_columns(rows, layer->out, layer->in);
+        to->weight_gradient = grid_by_rows(layer->out, layer->in, rows);
+        to->input_gradient = grid_by_columns(rows, layer->in, layer->out);
         pass->norm_count += grid_tiles(&to->weight_gradient);
         if (layer->normalization != NORMALIZATION_NONE) {
             lay_out_normalization(to, layer, rows, carver);

@@ -1,4 +1,4 @@
-/* Softmax of one row: e^(x_j - max) / Σ e^(x_i - max).
+/* Softmax of rows: e^(x_j - max) / Σ e^(x_i - max).
  *
  * The note prints e^(-x_j)/Σe^(-x_i); README, 'The mathematics', says why the
  * signs are ours.  With the row's maximum subtracted nothing overflows.  Pure
@@ -15,5 +15,14 @@ size_t row_argmax(size_t count, const float *row);
  * ln Σ e^Z in double: the loss of class c is that minus Z[c], whatever the size
  * of the logits. */
 double softmax_row(size_t count, const float *Z, float *A);
+
+/* The same for up to SOFTMAX_ROWS_MAX rows that lie behind each other, and which
+ * class each of them names: to the bit what softmax_row and row_argmax make of A. */
+#define SOFTMAX_ROWS_MAX 16
+struct softmax_rows {
+    double log_sums[SOFTMAX_ROWS_MAX];
+    size_t classes[SOFTMAX_ROWS_MAX];
+};
+void softmax_rows(size_t rows, size_t count, const float *Z, float *A, struct softmax_rows *out);
 
 #endif

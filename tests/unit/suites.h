@@ -18,6 +18,7 @@
     SUITE(standardizer)                                                                            \
     SUITE(normalization)                                                                           \
     SUITE(product)                                                                                 \
+    SUITE(panel_product)                                                                           \
     SUITE(network)                                                                                 \
     SUITE(pass)                                                                                    \
     SUITE(metric)                                                                                  \

@@ -1,6 +1,7 @@
 /* core/maths/softmax.h */
 #include <check.h>
 #include <float.h>
+#include <string.h>
 
 #include "core/maths/softmax.h"
 #include "tests/unit/expect.h"
@@ -110,6 +111,51 @@ START_TEST(test_argmax_is_the_lowest_index_among_equals) {
 }
 END_TEST
 
+/* Short rows, a row a lane, and long ones: what softmax_row and row_argmax say of each. */
+START_TEST(test_several_rows_have_the_bits_of_each_alone) {
+    for (size_t count = 1; count <= 40; count++) {
+        for (size_t rows = 1; rows <= SOFTMAX_ROWS_MAX; rows += 5) {
+            float Z[SOFTMAX_ROWS_MAX * 40], A[SOFTMAX_ROWS_MAX * 40], alone[40];
+            struct softmax_rows found;
+            for (size_t i = 0; i < rows * count; i++) {
+                /* Few values, so that maxima are shared. */
+                Z[i] = 0.7f * (float)((i * 31) % 9) - 3.0f;
+            }
+            softmax_rows(rows, count, Z, A, &found);
+            for (size_t r = 0; r < rows; r++) {
+                EXPECT_SAME(found.log_sums[r], softmax_row(count, Z + r * count, alone));
+                EXPECT_BITS(count, A + r * count, alone);
+                EXPECT_COUNT(found.classes[r], row_argmax(count, alone));
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(test_a_row_with_nan_or_infinity_has_no_log_sum) {
+    static const float bad[] = {NAN, INFINITY};
+    for (size_t b = 0; b < 2; b++) {
+        float Z[6] = {1, 2, 3, 4, 5, 6}, A[6];
+        struct softmax_rows found;
+        Z[4] = bad[b];
+        softmax_rows(2, 3, Z, A, &found);
+        EXPECT_CLOSE(found.log_sums[0], 3.4076060, 3e-7); /* 3 + ln(1 + e⁻¹ + e⁻²) */
+        EXPECT_NAN(found.log_sums[1]);
+    }
+}
+END_TEST
+
+START_TEST(test_argmax_of_long_rows_is_the_lowest_index_among_equals) {
+    float row[70];
+    for (size_t place = 0; place < 70; place++) {
+        for (size_t j = 0; j < 70; j++) {
+            row[j] = j >= place ? 2.0f : -(float)j;
+        }
+        EXPECT_COUNT(row_argmax(70, row), place);
+    }
+}
+END_TEST
+
 Suite *suite_softmax(void) {
     Suite *suite = suite_create("softmax");
     TCase *tests = tcase_create("softmax");
@@ -122,6 +168,9 @@ Suite *suite_softmax(void) {
     tcase_add_test(tests, test_softmax_in_place_gives_the_same_bits);
     tcase_add_test(tests, test_softmax_passes_nan_on);
     tcase_add_test(tests, test_argmax_is_the_lowest_index_among_equals);
+    tcase_add_test(tests, test_argmax_of_long_rows_is_the_lowest_index_among_equals);
+    tcase_add_test(tests, test_several_rows_have_the_bits_of_each_alone);
+    tcase_add_test(tests, test_a_row_with_nan_or_infinity_has_no_log_sum);
     suite_add_tcase(suite, tests);
     return suite;
 }
