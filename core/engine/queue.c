@@ -82,12 +82,30 @@ struct completion *queue_acknowledge(struct entry *entry, bool *queued) {
     return acknowledged;
 }
 
-struct entry *queue_next(struct model *model) {
+static bool is_queued_batch(const struct entry *entry) {
+    return entry != NULL && entry->kind == ENTRY_BATCH && entry->state == ENTRY_QUEUED;
+}
+
+bool queue_next_run(struct model *model, const struct run_limit *limit, struct run *run) {
+    run->count = 0;
+    run->work = 0;
     pthread_mutex_lock(&model->lock);
-    struct entry *entry = entry_queue_pop(&model->entries);
-    model->training = entry != NULL;
+    bool joins = model->entries.first != NULL;
+    while (joins) {
+        struct entry *entry = entry_queue_pop(&model->entries);
+        run->entries[run->count++] = entry;
+        run->work += limit->work_of_batch + limit->work_of_example * (double)entry->example_count;
+        joins = run->count < limit->entries && run->work < limit->work && is_queued_batch(entry) &&
+                is_queued_batch(model->entries.first);
+    }
+    model->training = run->count > 0;
     pthread_mutex_unlock(&model->lock);
-    return entry;
+    return run->count > 0;
+}
+
+struct entry *queue_next(struct model *model) {
+    struct run run;
+    return queue_next_run(model, &(struct run_limit){.entries = 1}, &run) ? run.entries[0] : NULL;
 }
 
 bool queue_end_turn(struct model *model) {
@@ -100,8 +118,9 @@ bool queue_end_turn(struct model *model) {
 
 /* How long the queue takes for an entry while it is not empty, with all that
  * competes for the workers in it. */
-static void measure_pace(struct model *model, const struct entry *entry, double now) {
-    const double seconds = now - fmax(model->last_finish, entry->queued_at);
+static void measure_pace(struct model *model, const struct run *run, double now) {
+    const double seconds =
+        (now - fmax(model->last_finish, run->entries[0]->queued_at)) / (double)run->count;
     model->entry_seconds =
         model->entry_seconds > 0 ? 0.9 * model->entry_seconds + 0.1 * seconds : seconds;
     model->last_finish = now;
@@ -109,47 +128,72 @@ static void measure_pace(struct model *model, const struct entry *entry, double 
 
 /* With the lock held.  Before anyone who waits for the batch is told. */
 static void count_outcome(struct model *model, const struct entry *entry, double now,
-                          struct worker_statistics *worker) {
+                          double seconds, struct worker_statistics *worker) {
     struct shared_statistics *outcomes = &model->backlog->outcomes;
     if (worker != NULL) {
         statistics_count_batch(worker, entry->state == ENTRY_DIVERGED, entry->example_count,
-                               now - model->turn_at, now - entry->queued_at);
+                               seconds, now - entry->queued_at);
     } else {
         count(entry->state == ENTRY_CANCELLED ? &outcomes->cancelled : &outcomes->dropped);
     }
 }
 
-void queue_finish(struct model *model, struct entry *entry, const struct history_row *result,
-                  struct worker_statistics *worker) {
-    pthread_mutex_lock(&model->lock);
-    const double now = clock_monotonic_seconds();
-    const bool counted = entry->state != ENTRY_CANCELLED; /* else it was counted out then */
+/* With the lock held. */
+static void put_result(struct model *model, struct entry *entry, const struct history_row *result) {
     entry->result = *result;
     entry->state = result->state;
     if (entry->kind == ENTRY_BATCH) {
         history_add(&model->history, result);
-        count_outcome(model, entry, now, worker);
-    }
-    if (worker != NULL) {
-        model->turn_at = now;
     }
     if (entry->record != NULL) {
         entry->record->entry = NULL; /* from now on the history knows */
     }
+}
+
+void queue_finish_run(struct model *model, const struct run *run,
+                      struct worker_statistics *worker) {
+    pthread_mutex_lock(&model->lock);
+    const double now = clock_monotonic_seconds();
+    const double seconds = (now - model->turn_at) / (double)run->count;
+    size_t counted = 0;
+    for (size_t i = 0; i < run->count; i++) {
+        struct entry *entry = run->entries[i];
+        counted += entry->state != ENTRY_CANCELLED; /* else it was counted out then */
+        put_result(model, entry, &run->results[i]);
+        if (entry->kind == ENTRY_BATCH) {
+            count_outcome(model, entry, now, seconds, worker);
+        }
+    }
+    if (worker != NULL) {
+        model->turn_at = now;
+    }
     model->pending -= counted;
-    model->unfinished--;
-    if (counted) {
-        measure_pace(model, entry, now);
+    model->unfinished -= run->count;
+    if (counted > 0) {
+        measure_pace(model, run, now);
     }
     struct waiter *satisfied = waiters_take_satisfied(model);
     pthread_mutex_unlock(&model->lock);
-    example_set_release(entry->set);
-    entry->set = NULL;
-    waiters_complete(satisfied);
-    entry_release(entry);
-    if (counted) {
-        backlog_remove(model->backlog, 1);
+    for (size_t i = 0; i < run->count; i++) {
+        example_set_release(run->entries[i]->set);
+        run->entries[i]->set = NULL;
     }
+    waiters_complete(satisfied);
+    for (size_t i = 0; i < run->count; i++) {
+        entry_release(run->entries[i]);
+    }
+    if (counted > 0) {
+        backlog_remove(model->backlog, counted);
+    }
+}
+
+void queue_finish(struct model *model, struct entry *entry, const struct history_row *result,
+                  struct worker_statistics *worker) {
+    struct run run;
+    run.count = 1;
+    run.entries[0] = entry;
+    run.results[0] = *result;
+    queue_finish_run(model, &run, worker);
 }
 
 /* With the lock held. */

@@ -26,8 +26,26 @@ void queue_withdraw(struct model *model, size_t count);
  * the entry is to be dropped. */
 struct completion *queue_acknowledge(struct entry *entry, bool *queued);
 
-/* The trainer: the next entry, which is in its turn from now on; NULL (and
- * `training` ends) when there is none. */
+/* Entries that have their turn together: several batches, or one of anything. */
+#define RUN_ENTRIES_MAX 64
+struct run {
+    size_t count;
+    double work;
+    struct entry *entries[RUN_ENTRIES_MAX];
+    struct history_row results[RUN_ENTRIES_MAX]; /* for queue_finish_run */
+};
+
+/* How much a run may be: batches join it while its work is below `work`. */
+struct run_limit {
+    double work, work_of_batch, work_of_example;
+    size_t entries; /* up to RUN_ENTRIES_MAX */
+};
+
+/* The trainer: the next entry, and if it is a batch those right behind it, which are in
+ * their turn from now on.  False (and `training` ends) when there is none. */
+bool queue_next_run(struct model *model, const struct run_limit *limit, struct run *run);
+
+/* The same for one entry, or NULL. */
 struct entry *queue_next(struct model *model);
 
 /* The trainer's turn is over: `training` ends.  True when entries are left. */
@@ -37,6 +55,9 @@ bool queue_end_turn(struct model *model);
  * reference.  `worker` counts a batch that had its turn; NULL for one that had none. */
 void queue_finish(struct model *model, struct entry *entry, const struct history_row *result,
                   struct worker_statistics *worker);
+
+/* The same for every entry of a run, in one step: who waits sees all of them. */
+void queue_finish_run(struct model *model, const struct run *run, struct worker_statistics *worker);
 
 /* An entry whose turn does not come: finish it as cancelled where it was, else as
  * dropped. */

@@ -36,21 +36,27 @@ static struct weights *wait_for_spare(struct worker *worker, struct model *model
     return spare;
 }
 
-static void publish(struct model *model, struct weights *spare, uint64_t step, uint64_t examples) {
+static void publish(struct model *model, struct weights *spare, uint64_t step, uint64_t examples,
+                    double now) {
     pthread_mutex_lock(&model->lock);
     spare->step = step;
     weights_publish_spare(&model->weights);
     model->examples = examples;
-    model->updated_at = clock_wall_seconds();
+    model->updated_at = now;
     pthread_mutex_unlock(&model->lock);
 }
 
 /* --- batches --------------------------------------------------------------------- */
 
+/* Forward once, backward about twice that; and something for the batch itself. */
+#define BATCH_WORK 10000
+
+static double example_work(const struct model *model) {
+    return 3.0 * (double)network_forward_work(&model->network);
+}
+
 static double batch_work(const struct model *model, const struct entry *entry) {
-    /* Forward once, backward about twice that; and something for the batch itself. */
-    return 3.0 * (double)network_forward_work(&model->network) * (double)entry->example_count +
-           10000;
+    return example_work(model) * (double)entry->example_count + BATCH_WORK;
 }
 
 static void run_alone(struct worker *worker, struct pass *pass) {
@@ -64,12 +70,18 @@ static void run_alone(struct worker *worker, struct pass *pass) {
     } while (pass_end_phase(pass, phase++));
 }
 
-static void train_batch(struct worker *worker, struct model *model, struct entry *entry) {
+/* Where a run of batches is: from `from` the next one is trained into the spare version,
+ * where it stays when the one before is there already. */
+struct training {
+    const struct weights *from;
+    struct weights *into;
+    uint64_t step, examples;
+};
+
+static void train_batch(struct worker *worker, struct model *model, struct training *training,
+                        const struct entry *entry, struct history_row *row) {
     const struct network *network = &model->network;
     const struct specification *specification = &model->training_settings->specification;
-    struct weights *spare = wait_for_spare(worker, model);
-    /* Only the trainer publishes, so the published version cannot change here. */
-    struct weights *published = weights_published(&model->weights);
     const struct pass_batch examples =
         examples_as_batch(&entry->set->examples, entry->first_row, entry->example_count);
     const struct pass_settings settings = {
@@ -79,11 +91,11 @@ static void train_batch(struct worker *worker, struct model *model, struct entry
         .seed = specification->seed,
     };
     const struct pass_state state = {
-        .step = published->step,
-        .from = published->parameters,
-        .into = spare->parameters,
-        .standardizer_from = network->standardize ? &published->standardizer : NULL,
-        .standardizer_into = network->standardize ? &spare->standardizer : NULL,
+        .step = training->step,
+        .from = training->from->parameters,
+        .into = training->into->parameters,
+        .standardizer_from = network->standardize ? &training->from->standardizer : NULL,
+        .standardizer_into = network->standardize ? &training->into->standardizer : NULL,
         .first = model->first,
         .second = model->second,
     };
@@ -96,19 +108,36 @@ static void train_batch(struct worker *worker, struct model *model, struct entry
         scheduler_run_shared(worker, &pass);
     }
     const bool diverged = pass.result.diverged;
-    const struct history_row row = {
-        .batch = entry->number,
-        .step = state.step + (diverged ? 0 : 1),
-        .loss = diverged ? NAN : pass.result.loss,
-        .accuracy = diverged ? NAN : pass.result.accuracy,
-        .time = clock_wall_seconds(),
-        .examples = entry->example_count,
-        .state = diverged ? ENTRY_DIVERGED : ENTRY_DONE,
-    };
     if (!diverged) {
-        publish(model, spare, row.step, model->examples + entry->example_count);
+        training->from = training->into;
+        training->step++;
+        training->examples += entry->example_count;
     }
-    queue_finish(model, entry, &row, &worker->statistics);
+    row->batch = entry->number;
+    row->step = training->step;
+    row->loss = diverged ? NAN : pass.result.loss;
+    row->accuracy = diverged ? NAN : pass.result.accuracy;
+    row->examples = entry->example_count;
+    row->state = diverged ? ENTRY_DIVERGED : ENTRY_DONE;
+}
+
+/* Published once, when all are done. */
+static void train_run(struct worker *worker, struct model *model, struct run *run) {
+    struct weights *spare = wait_for_spare(worker, model);
+    /* Only the trainer publishes, so the published version cannot change here. */
+    const struct weights *published = weights_published(&model->weights);
+    struct training training = {published, spare, published->step, model->examples};
+    for (size_t i = 0; i < run->count; i++) {
+        train_batch(worker, model, &training, run->entries[i], &run->results[i]);
+    }
+    const double now = clock_wall_seconds();
+    for (size_t i = 0; i < run->count; i++) {
+        run->results[i].time = now;
+    }
+    if (training.from == spare) {
+        publish(model, spare, training.step, training.examples, now);
+    }
+    queue_finish_run(model, run, &worker->statistics);
 }
 
 /* --- other entries ------------------------------------------------------------------ */
@@ -160,7 +189,7 @@ static void reset(struct worker *worker, struct model *model, struct entry *entr
                        pause);
     fill_slot(model, model->first, pause);
     fill_slot(model, model->second, pause);
-    publish(model, spare, 0, 0);
+    publish(model, spare, 0, 0, clock_wall_seconds());
     finish_change(worker, model, entry);
 }
 
@@ -191,18 +220,16 @@ static void copy_to_target(struct worker *worker, struct model *model, struct en
 }
 
 /* Returns about how much work it was. */
-static double finish_entry(struct worker *worker, struct model *model, struct entry *entry) {
-    const double change_work = 4.0 * (double)model->network.parameter_floats;
+static double finish_run(struct worker *worker, struct model *model, struct run *run) {
+    struct entry *entry = run->entries[0];
     if (entry->state == ENTRY_CANCELLED) {
         queue_drop(model, entry);
         return 1000;
     }
     switch (entry->kind) {
-    case ENTRY_BATCH: {
-        const double work = batch_work(model, entry);
-        train_batch(worker, model, entry);
-        return work;
-    }
+    case ENTRY_BATCH:
+        train_run(worker, model, run);
+        return run->work;
     case ENTRY_SETTINGS:
         put_in_force(worker, model, entry);
         finish_change(worker, model, entry);
@@ -214,7 +241,7 @@ static double finish_entry(struct worker *worker, struct model *model, struct en
         copy_to_target(worker, model, entry);
         break;
     }
-    return change_work;
+    return 4.0 * (double)model->network.parameter_floats;
 }
 
 void trainer_turn(struct worker *worker, struct model *model) {
@@ -227,13 +254,20 @@ void trainer_turn(struct worker *worker, struct model *model) {
     if (taken) {
         return; /* the worker that is at it lists the model again when it must */
     }
-    double work = 0;
-    while (work < TRAINING_TURN_WORK) {
-        struct entry *entry = queue_next(model);
-        if (entry == NULL) {
+    struct run_limit limit = {
+        .work = TRAINING_TURN_WORK,
+        .work_of_batch = BATCH_WORK,
+        .work_of_example = example_work(model),
+        /* A batch that diverges leaves moments of its inputs in the version that it was
+         * to become: it may not be the one that it started from. */
+        .entries = model->network.standardize ? 1 : RUN_ENTRIES_MAX,
+    };
+    while (limit.work > 0) {
+        struct run run;
+        if (!queue_next_run(model, &limit, &run)) {
             return;
         }
-        work += finish_entry(worker, model, entry);
+        limit.work -= finish_run(worker, model, &run);
     }
     if (queue_end_turn(model)) {
         scheduler_list(worker->scheduler, model, TURN_TRAINING);

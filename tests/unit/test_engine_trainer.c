@@ -87,6 +87,41 @@ START_TEST(test_a_diverged_batch_leaves_everything_as_it_was) {
 }
 END_TEST
 
+/* First, in the middle and last of batches that wait behind a large one, so that they
+ * have their turn together. */
+START_TEST(test_a_diverged_batch_among_others_leaves_everything_as_it_was) {
+    struct engine *engine = fixture_engine(1);
+    for (size_t d = 0; d < DESCRIPTIONS; d++) {
+        struct model *busy = fixture_model(engine, "busy", "200-300-10");
+        struct model *plain = fixture_model(engine, "plain", descriptions[d]);
+        struct model *hit = fixture_model(engine, "hit", descriptions[d]);
+        fixture_train(engine, plain, 6, 8, 1);
+        struct entry *entries[9];
+        entry_release(fixture_post(engine, busy, FIXTURE_IS_SLOW ? 20 : 2000, 1));
+        uint64_t seed = 1;
+        for (size_t i = 0; i < 9; i++) {
+            entries[i] = i % 4 == 0 ? fixture_post_scaled(engine, hit, 8, 99, INFINITY)
+                                    : fixture_post(engine, hit, 8, seed++);
+        }
+        for (size_t i = 0; i < 9; i++) {
+            const struct history_row row = fixture_finish(entries[i]);
+            ck_assert(row.state == (i % 4 == 0 ? ENTRY_DIVERGED : ENTRY_DONE));
+            EXPECT_COUNT(row.step, i - i / 4);
+            EXPECT_COUNT(row.batch, i + 1);
+        }
+        EXPECT_COUNT(model_look(hit).examples, 48);
+        expect_same_weights(engine, plain, hit, descriptions[d]);
+        struct error error;
+        struct model *const all[] = {busy, plain, hit};
+        for (size_t i = 0; i < 3; i++) {
+            ck_assert(engine_delete_model(engine, all[i], 0, &error) == ERROR_NONE);
+            model_release(all[i]);
+        }
+    }
+    fixture_end(engine);
+}
+END_TEST
+
 START_TEST(test_changed_settings_are_in_force_from_their_place_on) {
     struct engine *engine = fixture_engine(2);
     struct model *waiting = fixture_model(engine, "waiting", descriptions[0]);
@@ -411,6 +446,7 @@ Suite *suite_engine_trainer(void) {
     tcase_set_timeout(tests, FIXTURE_DEADLINE_SECONDS);
     tcase_add_test(tests, test_one_batch_a_time_and_all_at_once_train_alike);
     tcase_add_test(tests, test_a_diverged_batch_leaves_everything_as_it_was);
+    tcase_add_test(tests, test_a_diverged_batch_among_others_leaves_everything_as_it_was);
     tcase_add_test(tests, test_changed_settings_are_in_force_from_their_place_on);
     tcase_add_test(tests, test_a_change_built_on_old_settings_is_refused_and_takes_nothing);
     tcase_add_test(tests, test_a_momentum_that_comes_later_is_as_one_from_the_beginning);
