@@ -187,6 +187,8 @@ void models_delete(struct call *call) {
     if (engine_delete_model(call->api->engine, call->model, call->revision, &error) != ERROR_NONE) {
         precondition_answer_error(call, &error);
     } else {
+        engine_release_deleted(call->api->engine, call->model);
+        call->model = NULL;
         call_answer_empty(call, 204);
     }
 }

@@ -17,10 +17,15 @@ static void raise_peak(struct ledger *ledger, size_t bytes) {
     }
 }
 
+size_t ledger_fall(const struct ledger *ledger) {
+    const size_t peak = atomic_load_explicit(&ledger->peak_bytes, memory_order_relaxed);
+    const size_t reserved = ledger_reserved(ledger);
+    return peak > reserved ? peak - reserved : 0;
+}
+
 bool ledger_fell(struct ledger *ledger, size_t bytes) {
     size_t peak = atomic_load_explicit(&ledger->peak_bytes, memory_order_relaxed);
     const size_t reserved = ledger_reserved(ledger);
-    /* Of several threads that see it, one tells. */
     return peak > reserved && peak - reserved >= bytes &&
            atomic_compare_exchange_strong_explicit(&ledger->peak_bytes, &peak, reserved,
                                                    memory_order_relaxed, memory_order_relaxed);

@@ -29,8 +29,11 @@ enum error_code ledger_reserve(struct ledger *ledger, size_t bytes, const char *
 /* Give back what was reserved. */
 void ledger_release(struct ledger *ledger, size_t bytes);
 
-/* Has so much been given back since the peak, or since this last said so?  Then it
- * is worth while to return memory to the system (memory_return). */
+/* How much less is reserved than at the peak, or than when ledger_fell last said so. */
+size_t ledger_fall(const struct ledger *ledger);
+
+/* Has so much been given back?  Then it is worth while to return memory to the system
+ * (memory_return), and of several threads that ask, one hears so. */
 bool ledger_fell(struct ledger *ledger, size_t bytes);
 
 size_t ledger_reserved(const struct ledger *ledger);

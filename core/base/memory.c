@@ -3,6 +3,7 @@
 
 #include <malloc.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,18 +26,17 @@ static bool injected_failure(void) {
 
 void *memory_allocate(size_t count, size_t size) {
     size_t bytes;
-    if (!checked_multiply(count, size, &bytes) || injected_failure()) {
+    if (!checked_multiply(count, size, &bytes) || bytes > PTRDIFF_MAX || injected_failure()) {
         return NULL;
     }
-    /* aligned_alloc wants a multiple of the alignment; small blocks of text
-     * and structs need no cache line of their own. */
+    /* Small blocks of text and structs need no cache line of their own. */
     if (bytes < MEMORY_ALIGNMENT) {
         return malloc(size_max(bytes, 1));
     }
-    if (!checked_add(bytes, MEMORY_ALIGNMENT - 1, &bytes)) {
-        return NULL;
-    }
-    return aligned_alloc(MEMORY_ALIGNMENT, bytes / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT);
+    /* Not aligned_alloc, which wants whole lines: the allocator's own header fits into what
+     * is left of the last one, and the next block can begin right behind. */
+    void *block;
+    return posix_memalign(&block, MEMORY_ALIGNMENT, bytes) == 0 ? block : NULL;
 }
 
 void *memory_allocate_zero(size_t count, size_t size) {

@@ -81,6 +81,10 @@ size_t engine_list_models(struct engine *engine, const char *after, size_t limit
 enum error_code engine_delete_model(struct engine *engine, struct model *model, uint64_t revision,
                                     struct error *error);
 
+/* Release a model that was deleted.  It is a worker that frees it, as a rule: to give
+ * gigabytes back takes long. */
+void engine_release_deleted(struct engine *engine, struct model *model);
+
 /* Make a copy of a model under another name: weights, optimiser state, settings,
  * as they are at this place in the order of its entries.  `acknowledged` is called
  * when the copy has its place; once the entry is done, entry->target can be found.

@@ -229,3 +229,8 @@ enum error_code engine_delete_model(struct engine *engine, struct model *model, 
     }
     return code;
 }
+
+void engine_release_deleted(struct engine *engine, struct model *model) {
+    scheduler_list(&engine->scheduler, model, TURN_ANSWERING); /* which finds no question */
+    model_release(model);
+}

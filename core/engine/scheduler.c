@@ -1,7 +1,9 @@
 /* The scheduler and its workers; see scheduler.h. */
 #include "core/engine/scheduler.h"
 
+#include <errno.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/checked.h"
@@ -13,6 +15,9 @@
 
 /* Less is not worth returning to the system. */
 #define RETURN_BYTES_MIN ((size_t)16 << 20)
+
+/* After so long without work more is returned, however small a share of the limit. */
+#define QUIET_SECONDS 1
 
 void scheduler_list(struct scheduler *scheduler, struct model *model, enum turn turn) {
     pthread_mutex_lock(&scheduler->lock);
@@ -216,6 +221,28 @@ static bool give_scratch_back(struct worker *worker) {
     return true;
 }
 
+/* With the lock held, which is given up meanwhile.  What was freed, a large share or not,
+ * goes back to the system once nothing happens. */
+static void wait_for_work(struct scheduler *scheduler) {
+    int outcome = 0;
+    atomic_fetch_add_explicit(&scheduler->idle, 1, memory_order_relaxed);
+    if (ledger_fall(scheduler->ledger) < RETURN_BYTES_MIN) {
+        pthread_cond_wait(&scheduler->work, &scheduler->lock);
+    } else {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += QUIET_SECONDS;
+        outcome =
+            pthread_cond_clockwait(&scheduler->work, &scheduler->lock, CLOCK_MONOTONIC, &until);
+    }
+    atomic_fetch_sub_explicit(&scheduler->idle, 1, memory_order_relaxed);
+    if (outcome == ETIMEDOUT && ledger_fell(scheduler->ledger, RETURN_BYTES_MIN)) {
+        pthread_mutex_unlock(&scheduler->lock);
+        memory_return();
+        pthread_mutex_lock(&scheduler->lock);
+    }
+}
+
 static void *worker_main(void *argument) {
     struct worker *worker = argument;
     struct scheduler *scheduler = worker->scheduler;
@@ -225,9 +252,7 @@ static void *worker_main(void *argument) {
     pthread_mutex_lock(&scheduler->lock);
     while (!scheduler->stop) {
         if (!work_once(worker) && !give_scratch_back(worker)) {
-            atomic_fetch_add_explicit(&scheduler->idle, 1, memory_order_relaxed);
-            pthread_cond_wait(&scheduler->work, &scheduler->lock);
-            atomic_fetch_sub_explicit(&scheduler->idle, 1, memory_order_relaxed);
+            wait_for_work(scheduler);
         }
     }
     pthread_mutex_unlock(&scheduler->lock);

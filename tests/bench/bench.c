@@ -16,6 +16,7 @@
 #include "tests/bench/bare.h"
 #include "tests/bench/ceiling.h"
 #include "tests/bench/daemon.h"
+#include "tests/bench/many_models.h"
 #include "tests/bench/measurement.h"
 #include "tests/bench/predictions.h"
 #include "tests/bench/swallow.h"
@@ -95,6 +96,7 @@ int main(int argc, char **argv) {
     measurement_add("machine", "GB/s", run_copy, "memcpy, one core");
     training_measurements();
     prediction_measurements();
+    many_models_measurements();
     process_measurements();
     measurements_run(rounds, seconds);
     measurements_print();

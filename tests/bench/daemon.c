@@ -1,6 +1,7 @@
 /* See daemon.h. */
 #include "tests/bench/daemon.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,22 +27,20 @@ unsigned daemon_port(void) {
     return daemon.port;
 }
 
-static void call(unsigned port, const char *method, const char *path, const char *body,
-                 int status) {
-    char answer[512] = "";
-    struct load_request request =
-        load_prepare(method, path, body != NULL ? "Content-Type: application/json\r\n" : "", body,
-                     body != NULL ? strlen(body) : 0);
-    const int got = load_ask(port, &request, answer, sizeof answer);
+/* Make one call and release it; what fails ends the program. */
+static void call(unsigned port, struct load_request request, int status, char *answer,
+                 size_t answer_bytes) {
+    const int got = load_ask(port, &request, answer, answer_bytes);
     if (got != status) {
-        fprintf(stderr, "bench: %s %s: %d in place of %d: %s\n", method, path, got, status, answer);
+        fprintf(stderr, "bench: %.64s: %d in place of %d: %s\n", request.bytes, got, status,
+                answer);
         exit(EXIT_FAILURE);
     }
     load_release(&request);
 }
 
-void daemon_create_model(unsigned port, const struct shape *shape, enum optimizer optimizer,
-                         const char *name) {
+struct load_request daemon_creation(const struct shape *shape, enum optimizer optimizer,
+                                    const char *name) {
     char body[512];
     int used = snprintf(body, sizeof body, "{\"name\":\"%s\",\"inputs\":%zu,\"layers\":[", name,
                         shape->inputs);
@@ -49,15 +48,36 @@ void daemon_create_model(unsigned port, const struct shape *shape, enum optimize
         used += snprintf(body + used, sizeof body - (size_t)used, l > 0 ? ",%zu" : "%zu",
                          shape->layers[l]);
     }
-    snprintf(body + used, sizeof body - (size_t)used, "],\"optimizer\":{\"name\":\"%s\"}}",
-             optimizer_functions[optimizer].name);
-    call(port, "POST", "/v1/models", body, 201);
+    used += snprintf(body + used, sizeof body - (size_t)used, "],\"optimizer\":{\"name\":\"%s\"}}",
+                     optimizer_functions[optimizer].name);
+    return load_prepare("POST", "/v1/models", "Content-Type: application/json\r\n", body,
+                        (size_t)used);
+}
+
+struct load_request daemon_deletion(const char *name) {
+    char path[96];
+    snprintf(path, sizeof path, "/v1/models/%s", name);
+    return load_prepare("DELETE", path, "", NULL, 0);
+}
+
+void daemon_create_model(unsigned port, const struct shape *shape, enum optimizer optimizer,
+                         const char *name) {
+    char answer[512] = "";
+    call(port, daemon_creation(shape, optimizer, name), 201, answer, sizeof answer);
 }
 
 void daemon_delete_model(unsigned port, const char *name) {
-    char path[96];
-    snprintf(path, sizeof path, "/v1/models/%s", name);
-    call(port, "DELETE", path, NULL, 204);
+    char answer[512] = "";
+    call(port, daemon_deletion(name), 204, answer, sizeof answer);
+}
+
+double daemon_figure(unsigned port, const char *name) {
+    char answer[8192] = "";
+    call(port, load_prepare("GET", "/v1/server", "", NULL, 0), 200, answer, sizeof answer);
+    json_t *figures = json_loads(answer, 0, NULL);
+    const double figure = json_number_value(json_object_get(figures, name));
+    json_decref(figures);
+    return figure;
 }
 
 struct load_request daemon_request(const char *model, const char *call_name,

@@ -148,6 +148,57 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+/* Connections that wait for answers in an epoll queue. */
+struct crowd {
+    struct connection *all;
+    size_t count;
+    int queue;
+};
+
+/* Each sends its first request, `requests` by turns. */
+static struct crowd crowd_open(unsigned port, size_t count, const struct load_request *requests,
+                               size_t request_count) {
+    const struct crowd crowd = {calloc(count, sizeof *crowd.all), count,
+                                epoll_create1(EPOLL_CLOEXEC)};
+    if (crowd.all == NULL || crowd.queue < 0) {
+        fail("the load generator");
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct connection *connection = &crowd.all[i];
+        struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = connection};
+        connection->fd = open_connection(port);
+        epoll_ctl(crowd.queue, EPOLL_CTL_ADD, connection->fd, &event);
+        ask(connection, &requests[i % request_count]);
+    }
+    return crowd;
+}
+
+static void crowd_close(struct crowd *crowd) {
+    for (size_t i = 0; i < crowd->count; i++) {
+        close(crowd->all[i].fd);
+    }
+    close(crowd->queue);
+    free(crowd->all);
+}
+
+static size_t crowd_wait(const struct crowd *crowd, struct epoll_event events[EVENTS]) {
+    const int ready = epoll_wait(crowd->queue, events, EVENTS, NO_ANSWER_MILLISECONDS);
+    if (ready == 0) {
+        errno = ETIMEDOUT;
+        fail("no answer");
+    }
+    return ready > 0 ? (size_t)ready : 0;
+}
+
+/* Go on with what the event is of; the connection whose answer is whole now, or NULL. */
+static struct connection *crowd_go_on(const struct epoll_event *event) {
+    struct connection *connection = event->data.ptr;
+    push(connection);
+    const bool answered =
+        (event->events & ~(uint32_t)EPOLLOUT) != 0 && pull(connection, MSG_DONTWAIT);
+    return answered ? connection : NULL;
+}
+
 /* However slow they are. */
 static size_t answers_min(size_t connections) {
     return 2 * connections > ANSWERS_MIN ? 2 * connections : ANSWERS_MIN;
@@ -155,33 +206,21 @@ static size_t answers_min(size_t connections) {
 
 struct load_result load_run(unsigned port, size_t connections, const struct load_request *requests,
                             size_t request_count, double seconds, const atomic_bool *stopped) {
-    struct connection *all = calloc(connections, sizeof *all);
+    struct crowd crowd = crowd_open(port, connections, requests, request_count);
     float *samples = malloc(SAMPLES_MAX * sizeof *samples);
-    const int queue = epoll_create1(EPOLL_CLOEXEC);
     struct load_result result = {0};
     struct epoll_event events[EVENTS];
-    size_t next = 0, open = connections;
-    if (all == NULL || samples == NULL || queue < 0) {
+    size_t next = connections, open = connections;
+    if (samples == NULL) {
         fail("the load generator");
-    }
-    for (size_t i = 0; i < connections; i++) {
-        struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = &all[i]};
-        all[i].fd = open_connection(port);
-        epoll_ctl(queue, EPOLL_CTL_ADD, all[i].fd, &event);
-        ask(&all[i], &requests[next++ % request_count]);
     }
     const double start = clock_monotonic_seconds(), end = start + (1 + WARM_SHARE) * seconds;
     double first = 0, last = 0; /* answers of those that count */
     while (open > 0) {
-        const int ready = epoll_wait(queue, events, EVENTS, NO_ANSWER_MILLISECONDS);
-        if (ready == 0) {
-            errno = ETIMEDOUT;
-            fail("no answer");
-        }
-        for (int i = 0; i < ready; i++) {
-            struct connection *connection = events[i].data.ptr;
-            push(connection);
-            if ((events[i].events & ~(uint32_t)EPOLLOUT) == 0 || !pull(connection, MSG_DONTWAIT)) {
+        const size_t ready = crowd_wait(&crowd, events);
+        for (size_t i = 0; i < ready; i++) {
+            struct connection *connection = crowd_go_on(&events[i]);
+            if (connection == NULL) {
                 continue;
             }
             const double now = clock_monotonic_seconds();
@@ -207,13 +246,38 @@ struct load_result load_run(unsigned port, size_t connections, const struct load
         result.p50_seconds = (double)samples[count / 2];
         result.p99_seconds = (double)samples[count * 99 / 100];
     }
-    for (size_t i = 0; i < connections; i++) {
-        close(all[i].fd);
-    }
-    close(queue);
-    free(all);
+    crowd_close(&crowd);
     free(samples);
     return result;
+}
+
+double load_send(unsigned port, size_t connections, const struct load_request *requests,
+                 size_t request_count, size_t count) {
+    const double start = clock_monotonic_seconds();
+    const size_t open = connections < count ? connections : count;
+    struct crowd crowd = crowd_open(port, open, requests, request_count);
+    struct epoll_event events[EVENTS];
+    size_t next = open, answered = 0;
+    while (answered < count) {
+        const size_t ready = crowd_wait(&crowd, events);
+        for (size_t i = 0; i < ready; i++) {
+            struct connection *connection = crowd_go_on(&events[i]);
+            if (connection == NULL) {
+                continue;
+            }
+            if (connection->status / 100 != 2) {
+                fprintf(stderr, "bench: %.64s: %d\n", connection->request->bytes,
+                        connection->status);
+                exit(EXIT_FAILURE);
+            }
+            answered++;
+            if (next < count) {
+                ask(connection, &requests[next++ % request_count]);
+            }
+        }
+    }
+    crowd_close(&crowd);
+    return clock_monotonic_seconds() - start;
 }
 
 int load_ask(unsigned port, const struct load_request *request, char *answer, size_t answer_bytes) {

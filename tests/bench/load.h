@@ -30,6 +30,11 @@ struct load_result {
 struct load_result load_run(unsigned port, size_t connections, const struct load_request *requests,
                             size_t request_count, double seconds, const atomic_bool *stopped);
 
+/* Send `count` requests, `requests` by turns, over `connections`; returns how long it took.
+ * An answer that is no 2xx ends the program. */
+double load_send(unsigned port, size_t connections, const struct load_request *requests,
+                 size_t request_count, size_t count);
+
 /* One request, its answer's status; the body, cut, into `answer` where it is not NULL. */
 int load_ask(unsigned port, const struct load_request *request, char *answer, size_t answer_bytes);
 

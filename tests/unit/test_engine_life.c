@@ -231,6 +231,23 @@ START_TEST(test_figures_count_models_and_entries) {
 }
 END_TEST
 
+START_TEST(test_a_deleted_model_is_freed_without_anybody_else) {
+    struct engine *engine = fixture_engine(2);
+    size_t before = 0;
+    for (size_t i = 0; i < 3; i++) { /* what is kept for all models is there after the first */
+        struct model *model = fixture_model(engine, "m", "30-200-10");
+        struct error error;
+        fixture_train(engine, model, 1, 5, 1);
+        ck_assert(engine_delete_model(engine, model, 0, &error) == ERROR_NONE);
+        const size_t held = ledger_reserved(engine_ledger(engine)) - model->bytes;
+        engine_release_deleted(engine, model);
+        before = i == 0 ? held : before;
+        AWAIT(ledger_reserved(engine_ledger(engine)) <= before);
+    }
+    fixture_end(engine);
+}
+END_TEST
+
 Suite *suite_engine_life(void) {
     Suite *suite = suite_create("engine_life");
     TCase *tests = tcase_create("life");
@@ -244,6 +261,7 @@ Suite *suite_engine_life(void) {
     tcase_add_test(tests, test_a_batch_whose_scratch_does_not_fit_is_refused_and_takes_nothing);
     tcase_add_test(tests, test_the_price_of_a_model_is_what_it_takes);
     tcase_add_test(tests, test_figures_count_models_and_entries);
+    tcase_add_test(tests, test_a_deleted_model_is_freed_without_anybody_else);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -40,12 +40,30 @@ START_TEST(test_sizes_that_would_overflow_the_sum_are_refused) {
 }
 END_TEST
 
+START_TEST(test_a_fall_counts_from_the_peak_and_is_told_once) {
+    struct ledger ledger;
+    ledger_init(&ledger, 1000);
+    EXPECT_COUNT(ledger_fall(&ledger), 0);
+    ck_assert(ledger_reserve(&ledger, 700, "a", NULL) == ERROR_NONE);
+    ledger_release(&ledger, 300);
+    ck_assert(ledger_reserve(&ledger, 100, "b", NULL) == ERROR_NONE);
+    EXPECT_COUNT(ledger_fall(&ledger), 200);
+    ck_assert(!ledger_fell(&ledger, 201));
+    ck_assert(ledger_fell(&ledger, 200));
+    EXPECT_COUNT(ledger_fall(&ledger), 0);
+    ck_assert(!ledger_fell(&ledger, 1));
+    ledger_release(&ledger, 500);
+    EXPECT_COUNT(ledger_fall(&ledger), 500);
+}
+END_TEST
+
 Suite *suite_ledger(void) {
     Suite *suite = suite_create("ledger");
     TCase *tests = tcase_create("ledger");
     tcase_add_test(tests, test_reservations_up_to_the_limit_pass);
     tcase_add_test(tests, test_one_byte_too_many_is_refused_with_the_figures_and_takes_nothing);
     tcase_add_test(tests, test_sizes_that_would_overflow_the_sum_are_refused);
+    tcase_add_test(tests, test_a_fall_counts_from_the_peak_and_is_told_once);
     suite_add_tcase(suite, tests);
     return suite;
 }
