@@ -76,7 +76,20 @@ struct training {
     const struct weights *from;
     struct weights *into;
     uint64_t step, examples;
+    void *scratch; /* for batches of so many rows */
+    size_t scratch_rows;
 };
+
+/* Most batches of a run have as many rows as the one before. */
+static void *training_scratch(struct worker *worker, const struct network *network,
+                              struct training *training, size_t rows) {
+    if (training->scratch_rows != rows) {
+        training->scratch =
+            worker_scratch(worker, TURN_TRAINING, pass_scratch_bytes(network, rows));
+        training->scratch_rows = rows;
+    }
+    return training->scratch;
+}
 
 static void train_batch(struct worker *worker, struct model *model, struct training *training,
                         const struct entry *entry, struct history_row *row) {
@@ -101,7 +114,7 @@ static void train_batch(struct worker *worker, struct model *model, struct train
     };
     struct pass pass;
     pass_begin(&pass, network, &examples, &settings, &state,
-               worker_scratch(worker, TURN_TRAINING, pass_scratch_bytes(network, examples.rows)));
+               training_scratch(worker, network, training, examples.rows));
     if (batch_work(model, entry) < SHARED_WORK) {
         run_alone(worker, &pass);
     } else {
@@ -126,7 +139,12 @@ static void train_run(struct worker *worker, struct model *model, struct run *ru
     struct weights *spare = wait_for_spare(worker, model);
     /* Only the trainer publishes, so the published version cannot change here. */
     const struct weights *published = weights_published(&model->weights);
-    struct training training = {published, spare, published->step, model->examples};
+    struct training training = {
+        .from = published,
+        .into = spare,
+        .step = published->step,
+        .examples = model->examples,
+    };
     for (size_t i = 0; i < run->count; i++) {
         train_batch(worker, model, &training, run->entries[i], &run->results[i]);
     }
