@@ -62,7 +62,7 @@ static double median(const double *values) {
 
 /* Of the measurement in its ceiling, which it has. */
 static double share_of(const struct measurement *m) {
-    double shares[ROUNDS_MAX];
+    double shares[ROUNDS_MAX] = {0};
     for (size_t r = 0; r < rounds; r++) {
         shares[r] = m->values[r] / m->ceiling->values[r];
     }

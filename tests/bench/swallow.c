@@ -32,6 +32,10 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     return MHD_queue_response(connection, MHD_HTTP_OK, nothing);
 }
 
+static void end_turn(void *context) {
+    (void)context;
+}
+
 int swallow(const char *driven, const char *port_file) {
     const bool external = strcmp(driven, "external") == 0;
     const struct sockaddr_in address = {.sin_family = AF_INET,
@@ -49,7 +53,7 @@ int swallow(const char *driven, const char *port_file) {
     struct http_loop *loop = external ? http_loop_create() : NULL;
     FILE *file = fopen(port_file, "w");
     if (nothing == NULL || daemon == NULL || file == NULL ||
-        (external && (loop == NULL || !http_loop_start(loop, &daemon, 1)))) {
+        (external && (loop == NULL || !http_loop_start(loop, &daemon, 1, end_turn, NULL)))) {
         return EXIT_FAILURE;
     }
     fprintf(file, "%u\n", MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
