@@ -38,20 +38,19 @@ static bool find_route(struct call *call) {
 
 static bool find_handler(struct call *call, const char *method) {
     char allow[ALLOW_BYTES];
+    call->handler = route_handler(call->route, method);
+    if (call->handler != NULL) {
+        return true;
+    }
     route_allow(call->route, allow);
     if (strcmp(method, "OPTIONS") == 0) {
         call_answer_empty(call, 204);
-        call_add_header(call, "Allow", "%s", allow);
-        return false;
-    }
-    call->handler = route_handler(call->route, method);
-    if (call->handler == NULL) {
+    } else {
         call_answer_problem(call, 405, NULL, "%.32s is not allowed here; allowed are %s", method,
                             allow);
-        call_add_header(call, "Allow", "%s", allow);
-        return false;
     }
-    return true;
+    call_add_header(call, "Allow", "%s", allow);
+    return false;
 }
 
 /* What the call needs.  --open-metrics makes /metrics one for everybody: a scraper sends

@@ -2,6 +2,7 @@
 #include "api/call.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "api/admission.h"
 #include "api/call_internal.h"
@@ -185,8 +186,9 @@ enum call_state call_next_piece(struct call *call) {
 /* --- life ------------------------------------------------------------------------- */
 
 struct call *call_create(const struct api *api) {
-    struct call *call = memory_allocate_zero(1, sizeof *call);
+    struct call *call = memory_allocate_object(sizeof *call);
     if (call != NULL) {
+        memset(call, 0, offsetof(struct call, target));
         call->api = api;
         call->state = CALL_READING;
         buffer_init(&call->body, engine_ledger(api->engine), "a request body");

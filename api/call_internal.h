@@ -32,7 +32,6 @@ struct call {
     /* From the headers. */
     const struct route *route;
     const struct handler *handler;
-    struct target target;
     struct model *model; /* of the address, referenced, or NULL */
     bool is_head;
     const char *media_type; /* of the route's answers, what the client wants; NULL: no body */
@@ -75,6 +74,9 @@ struct call {
     size_t stream_work;      /* of the present piece, beside its bytes */
     struct buffer row_order; /* uint32_t [outputs], for top_k */
     struct loss_stream loss_stream;
+
+    /* Last, and whole only from call_begin on: it is large, and not cleared before. */
+    struct target target;
 };
 
 /* --- answering ------------------------------------------------------------------ */

@@ -31,15 +31,16 @@ static const struct {
 
 struct intake *intake_create(const struct intake_format *format,
                              const struct intake_request *request) {
-    struct intake *intake = memory_allocate_zero(1, sizeof *intake);
+    struct intake *intake = memory_allocate_object(sizeof *intake);
     if (intake == NULL) {
         return NULL;
     }
-    intake->parser = memory_allocate_zero(1, format->parser_bytes);
+    *intake = (struct intake){.parser = memory_allocate_object(format->parser_bytes)};
     if (intake->parser == NULL) {
         memory_free(intake);
         return NULL;
     }
+    memset(intake->parser, 0, format->parser_bytes);
     intake->request = *request;
     intake->format = format;
     examples_init(&intake->examples, request->ledger);

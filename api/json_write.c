@@ -1,7 +1,6 @@
 /* JSON out; see json_write.h. */
 #include "api/json_write.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -164,8 +163,8 @@ void json_write_constant(struct json_writer *writer, const char *text) {
 /* ---- Other values ---- */
 
 void json_write_unsigned(struct json_writer *writer, uint64_t value) {
-    char text[24];
-    append_value(writer, text, (size_t)snprintf(text, sizeof text, "%" PRIu64, value));
+    char text[NUMBER_TEXT_BYTES];
+    append_value(writer, text, number_write_integer(text, value));
 }
 
 void json_write_bool(struct json_writer *writer, bool value) {

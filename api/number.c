@@ -9,8 +9,8 @@
  *   3. strtod, given the digits as one integer with an exponent: without a
  *      decimal point its answer does not depend on the locale.
  *
- * Writing goes by the digits that a type always keeps (6 for float32, 15 for
- * double): if a text that short reads back as the number, then it is the number
+ * Writing a float32 is shortest.h's.  A double is tried with the 15 digits that it always
+ * keeps: if a text that short reads back as the number, then it is the number
  * rounded to so many digits, less trailing zeros.  Otherwise one digit more is
  * tried until it reads back. */
 #include "api/number.h"
@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/shortest.h"
 #include "core/base/checked.h"
 
 __extension__ typedef unsigned __int128 wide;
@@ -290,66 +291,16 @@ static bool reads_as_double(const struct decimal *decimal, double value) {
     return strtod(text, NULL) == value;
 }
 
-static bool reads_as_float(const struct decimal *decimal, float value) {
-    char text[48];
-    as_integer_text(decimal, text);
-    return strtof(text, NULL) == value;
-}
-
-/* The float32 that many places above or below a positive one. */
-static float neighbour(float value, int32_t places) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    bits += (uint32_t)places;
-    memcpy(&value, &bits, sizeof bits);
-    return value;
-}
-
-/* The shortest digits of a float32 between 10⁻⁹ and 2²³, without printf.
- *
- * With 10^e ≤ value < 10^(e+1), n digits are the integer m nearest to
- * value·10^k, k = n-1-e.  They read back as the value if m/10^k lies strictly
- * between the midpoints to its neighbours, which are doubles.  Where the rounded
- * quotient is strictly between, so is the exact one; and a midpoint itself,
- * which has more digits than the float32 beside it, is never the shortest. */
-static bool fast_decimal(struct decimal *decimal, float value) {
-    if (!(value >= 1e-9f && value < 0x1p23f)) {
-        return false;
-    }
-    const double exact = (double)value;
-    const double low = (exact + (double)neighbour(value, -1)) / 2;
-    const double high = (exact + (double)neighbour(value, 1)) / 2;
-    int e = 0;
-    if (exact >= 1) {
-        while (exact >= powers_of_ten[e + 1]) {
-            e++;
-        }
-    } else {
-        while (exact * powers_of_ten[-e] < 1) {
-            e--;
-        }
-    }
-    for (int digits = FLT_DIG; digits <= FLT_DECIMAL_DIG; digits++) {
-        const int k = digits - 1 - e;
-        const double scale = powers_of_ten[abs(k)];
-        const double m = rint(k >= 0 ? exact * scale : exact / scale);
-        const double back = k >= 0 ? m / scale : m * scale;
-        if (back > low && back < high) {
-            decimal->count = (int)write_integer(decimal->digits, (uint64_t)m);
-            decimal->point = decimal->count - k;
-            strip_zeros(decimal);
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Zero and whole numbers up to 2⁵³: most of what loss histories, counts and
  * saturated probabilities hold. */
 static size_t write_whole(char *text, double magnitude) {
     return magnitude <= 0x1p53 && magnitude == (double)(uint64_t)magnitude
                ? write_integer(text, (uint64_t)magnitude)
                : 0;
+}
+
+size_t number_write_integer(char text[NUMBER_TEXT_BYTES], uint64_t value) {
+    return write_integer(text, value);
 }
 
 size_t number_write_double(char text[NUMBER_TEXT_BYTES], double value) {
@@ -374,13 +325,11 @@ size_t number_write_float(char text[NUMBER_TEXT_BYTES], float value) {
     const float magnitude = fabsf(value);
     size_t length = magnitude < 0x1p24f ? write_whole(text + sign, (double)magnitude) : 0;
     if (length == 0) {
+        const struct shortest_decimal shortest = shortest_of_float(magnitude);
         struct decimal decimal;
-        int digits = magnitude < FLT_MIN ? 1 : FLT_DIG;
-        if (!fast_decimal(&decimal, magnitude)) {
-            do {
-                round_decimal(&decimal, (double)magnitude, digits);
-            } while (!reads_as_float(&decimal, magnitude) && ++digits <= FLT_DECIMAL_DIG);
-        }
+        decimal.count = (int)write_integer(decimal.digits, shortest.digits);
+        decimal.point = decimal.count + shortest.exponent;
+        strip_zeros(&decimal);
         length = write_decimal(text + sign, &decimal);
     }
     return sign + length;

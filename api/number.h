@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A number of more characters is refused.  RFC 8259 leaves such bounds to the
  * reader; every double can be told from its neighbours in under 800 digits. */
@@ -33,9 +34,10 @@ bool number_read(const char *text, size_t length, double *value);
 /* Room for the longest text that is written, with its final zero. */
 #define NUMBER_TEXT_BYTES 32
 
-/* Write a finite number in the fewest digits whose nearest double (or float32)
- * it is, and return the length.  Of several such texts it is the one nearest to
- * the number; at a power of two that can be one digit more than the minimum. */
+/* Write a number and return the length: a whole one, or a finite one in the fewest digits
+ * whose nearest double (or float32) it is.  Of several such texts it is the one nearest to
+ * the number; for a double at a power of two that can be one digit more than the minimum. */
+size_t number_write_integer(char text[NUMBER_TEXT_BYTES], uint64_t value);
 size_t number_write_double(char text[NUMBER_TEXT_BYTES], double value);
 size_t number_write_float(char text[NUMBER_TEXT_BYTES], float value);
 

@@ -252,7 +252,7 @@ void exchanges_destroy(struct exchanges *all) {
 
 struct exchange *exchange_create(struct exchanges *all, const char *target) {
     const size_t bytes = strlen(target) + 1;
-    struct exchange *exchange = memory_allocate(1, sizeof *exchange + bytes);
+    struct exchange *exchange = memory_allocate_object(sizeof *exchange + bytes);
     if (exchange == NULL) {
         return NULL;
     }

@@ -39,6 +39,10 @@ void *memory_allocate(size_t count, size_t size) {
     return posix_memalign(&block, MEMORY_ALIGNMENT, bytes) == 0 ? block : NULL;
 }
 
+void *memory_allocate_object(size_t bytes) {
+    return injected_failure() ? NULL : malloc(size_max(bytes, 1));
+}
+
 void *memory_allocate_zero(size_t count, size_t size) {
     void *block = memory_allocate(count, size);
     if (block != NULL) {

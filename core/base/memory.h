@@ -23,6 +23,9 @@ void *memory_allocate(size_t count, size_t size);
 /* The same, all zero bytes. */
 void *memory_allocate_zero(size_t count, size_t size);
 
+/* One object, aligned as malloc does, which is quicker; contents undefined. */
+void *memory_allocate_object(size_t bytes);
+
 /* `*block` becomes a block of `count` × `size` bytes that starts with the first
  * `used` bytes of the old one.  On failure false, and the old block stands. */
 bool memory_resize(void **block, size_t used, size_t count, size_t size);

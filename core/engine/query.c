@@ -1,6 +1,8 @@
 /* Questions to a model; see query.h. */
 #include "core/engine/query.h"
 
+#include <string.h>
+
 #include "core/base/checked.h"
 #include "core/base/memory.h"
 #include "core/engine/model.h"
@@ -62,10 +64,11 @@ static enum error_code reserve_answer(struct query *query, struct error *error) 
 enum error_code query_create(struct model *model, enum query_kind kind, struct examples *examples,
                              const struct evaluation_request *request, struct query **result,
                              struct error *error) {
-    struct query *query = memory_allocate_zero(1, sizeof *query);
+    struct query *query = memory_allocate_object(sizeof *query);
     if (query == NULL) {
         return error_set(error, ERROR_MEMORY, NULL, "no memory for a query");
     }
+    memset(query, 0, sizeof *query);
     atomic_init(&query->references, 1);
     query->kind = kind;
     query->model = model_reference(model);
