@@ -39,7 +39,7 @@ COMPILE := $(CC) $(DEFINES) $(CPPFLAGS) $(CFLAGS) -std=c17 -Wall -Wextra $(if $(
 LINK := $(CC) $(LDFLAGS) -pthread $(INSTRUMENT)
 
 LIBRARY_SOURCES := $(filter-out server/main.c,$(wildcard core/*/*.c api/*.c server/*.c))
-SOURCES := $(wildcard core/*/*.[ch] api/*.[ch] server/*.[ch] tests/*/*.[ch])
+SOURCES := $(wildcard core/*/*.[ch] api/*.[ch] server/*.[ch] tests/*/*.[ch] tests/bench/peers/*.[ch])
 PARSERS := $(addprefix api/,json_intake.c json_fields.c json_string.c csv_intake.c csv_cell.c \
            safetensors_intake.c content_coding.c number.c intake.c intake_options.c dtype.c target.c \
            prefer.c accept.c media_type.c) server/gate.c
@@ -49,7 +49,7 @@ quiet := $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),@:,@echo)
 Q := $(if $(V),,@)
 submake = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all demo check check-bits check-proxies check-container mutants stress bench bench-quick lint format sanitize tsan fuzz fuzzers coverage coverage-report install clean help FORCE
+.PHONY: all demo check check-bits check-proxies check-container mutants stress bench bench-quick bench-peers lint format sanitize tsan fuzz fuzzers coverage coverage-report install clean help FORCE
 # Where packages may have to be installed first, a make of its own does the rest:
 # the flags above are known only once the packages are there.
 all: ## Build the daemon, build/mlpd
@@ -89,6 +89,11 @@ bench bench-quick:
 	+@$(submake) $(BUILD)/mlpd $(BUILD)/bench
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE \
 	    $(BUILD)/bench $(BUILD)/mlpd $(ROUNDS) $(BENCH_SECONDS) $(BUILD)/bench.json
+bench-peers: ## Print mlpd beside services of PyTorch and of scikit-learn; ROUNDS=5
+	@tests/dependencies.sh peers
+	+@$(submake) $(BUILD)/mlpd $(BUILD)/bench-peers
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BUILD)/bench-peers $(BUILD)/mlpd tests/bench/peers \
+	    $(ROUNDS) $(BENCH_SECONDS) $(BUILD)/bench-peers.json $(BUILD)/bench-peers.svg 'make $@ ROUNDS=$(ROUNDS)'
 fuzz: ## Fuzz each parser for FUZZ_SECONDS=60 with libFuzzer
 	@tests/dependencies.sh check
 	+@$(submake) BUILD=$(BUILD)/fuzz CC=clang SANITIZE=fuzzer-no-link,address,undefined fuzzers
@@ -137,12 +142,14 @@ $(BUILD)/integration: $(call objects,tests/integration/*.c)
 $(BUILD)/demo: $(call objects,tests/demo/*.c tests/data/*.c)
 $(BUILD)/stress: $(call objects,tests/fault/stress.c)
 $(BUILD)/bench: $(call objects,tests/bench/*.c) $(BUILD)/libmlpd.a
-$(BUILD)/unit $(BUILD)/integration $(BUILD)/demo $(BUILD)/bench: LIBRARIES += $(TEST_LIBRARIES)
+$(BUILD)/bench-peers: $(call objects,tests/bench/peers/*.c \
+    $(patsubst %,tests/bench/%.c,bodies daemon load process shape)) $(BUILD)/libmlpd.a
+$(BUILD)/unit $(BUILD)/integration $(BUILD)/demo $(BUILD)/bench $(BUILD)/bench-peers: LIBRARIES += $(TEST_LIBRARIES)
 $(BUILD)/unit: private LIBRARIES += -Wl,--wrap=_ck_assert_failed
 $(FUZZERS): $(BUILD)/fuzz-%: $(BUILD)/tests/fuzz/fuzz_%.o \
     $(call objects,tests/fuzz/intake_body.c tests/unit/intake_models.c) $(BUILD)/libmlpd.a
 $(FUZZERS): LIBRARIES += -fsanitize=fuzzer
-$(BUILD)/mlpd $(BUILD)/unit $(BUILD)/bits $(BUILD)/integration $(BUILD)/demo $(BUILD)/stress $(BUILD)/bench $(FUZZERS):
+$(BUILD)/mlpd $(BUILD)/unit $(BUILD)/bits $(BUILD)/integration $(BUILD)/demo $(BUILD)/stress $(BUILD)/bench $(BUILD)/bench-peers $(FUZZERS):
 	$(quiet) "LD $@"
 	$(Q)$(LINK) $^ $(LIBRARIES) -o $@
 

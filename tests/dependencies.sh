@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that the Debian 12 packages for a purpose are there:
 #
-#   tests/dependencies.sh build|demo|check|proxies|container|coverage|lint
+#   tests/dependencies.sh build|demo|check|proxies|container|coverage|lint|peers
 #
 # Nothing missing: silent.  Else root gets them installed through apt, and anyone
 # else is told the one command to run (exit 1).  This file is the list: the
@@ -21,6 +21,9 @@ coverage="$check llvm"
 container='buildah ca-certificates debootstrap iproute2 procps util-linux'
 command -v python3 >/dev/null 2>&1 || container="$container python3"
 lint="$check clang-format clang-tidy cppcheck shellcheck systemd python3-yaml"
+# What make bench-peers sets beside mlpd.  Debian's python3, whatever else there is.
+peers="$check python3 python3-fastapi python3-flask python3-httptools python3-numpy
+    python3-rapidjson python3-sklearn python3-torch python3-uvloop python3-waitress uvicorn"
 
 case "${1:-}" in
 build) wanted=$build ;;
@@ -30,8 +33,9 @@ proxies) wanted=$proxies ;;
 container) wanted=$container ;;
 coverage) wanted=$coverage ;;
 lint) wanted=$lint ;;
+peers) wanted=$peers ;;
 *)
-    echo "usage: $0 build|demo|check|proxies|container|coverage|lint" >&2
+    echo "usage: $0 build|demo|check|proxies|container|coverage|lint|peers" >&2
     exit 2
     ;;
 esac

@@ -120,22 +120,21 @@ static void ask(struct connection *connection, const struct load_request *reques
 static bool pull(struct connection *connection, int flags) {
     for (;;) {
         const bool in_body = connection->status != 0;
-        char *to = connection->answer + (in_body ? 0 : connection->used);
-        const size_t room = ANSWER_BYTES - 1 - (in_body ? 0 : connection->used);
-        const ssize_t got = recv(connection->fd, to, room, flags);
+        char rest[16384]; /* of an answer larger than the buffer */
+        const size_t left = ANSWER_BYTES - 1 - connection->used;
+        char *to = left > 0 ? connection->answer + connection->used : rest;
+        const ssize_t got = recv(connection->fd, to, left > 0 ? left : sizeof rest, flags);
         if (got < 0 && errno == EAGAIN) {
             return false;
         }
         if (got <= 0) {
             fail("the server closed a connection");
         }
+        connection->used += left > 0 ? (size_t)got : 0;
         if (in_body) {
             connection->body_left -= (size_t)got;
-        } else {
-            connection->used += (size_t)got;
-            if (!read_head(connection)) {
-                continue;
-            }
+        } else if (!read_head(connection)) {
+            continue;
         }
         if (connection->body_left == 0) {
             return true;

@@ -1,12 +1,13 @@
 /* See process.h. */
 #include "tests/bench/process.h"
 
+#include <errno.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,41 +16,6 @@
 
 #define START_SECONDS_MAX 20.0
 #define ARGUMENTS_MAX 16
-
-#define PROCESSES_MAX 8
-
-extern char **environ;
-
-/* Those that run: whatever ends this program ends them too. */
-static pid_t running[PROCESSES_MAX];
-
-static void kill_all(void) {
-    for (size_t i = 0; i < PROCESSES_MAX; i++) {
-        if (running[i] > 0) {
-            kill(running[i], SIGKILL);
-        }
-    }
-}
-
-static void remember(pid_t pid) {
-    static bool asked;
-    if (!asked) {
-        asked = true;
-        atexit(kill_all);
-    }
-    for (size_t i = 0; i < PROCESSES_MAX; i++) {
-        if (running[i] == 0) {
-            running[i] = pid;
-            return;
-        }
-    }
-}
-
-static void forget(pid_t pid) {
-    for (size_t i = 0; i < PROCESSES_MAX; i++) {
-        running[i] = running[i] == pid ? 0 : running[i];
-    }
-}
 
 _Noreturn static void fail(const char *program, const char *what) {
     fprintf(stderr, "bench: %s: %s\n", program, what);
@@ -68,6 +34,22 @@ static unsigned read_port(const char *name) {
     return whole ? port : 0;
 }
 
+/* A child that the kernel ends when this program has ended, however that came. */
+static pid_t spawn(const char *program, char *const *argv) {
+    const pid_t parent = getpid(), child = fork();
+    if (child < 0) {
+        fail(program, strerror(errno));
+    }
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() == parent) {
+            execv(program, argv);
+        }
+        _exit(127);
+    }
+    return child;
+}
+
 struct process process_start(const char *program, const char *const *arguments) {
     char name[64];
     const char *argv[ARGUMENTS_MAX] = {program};
@@ -82,11 +64,7 @@ struct process process_start(const char *program, const char *const *arguments) 
     argv[count++] = name;
     unlink(name);
     const double begin = clock_monotonic_seconds();
-    const int number = posix_spawn(&process.pid, program, NULL, NULL, (char *const *)argv, environ);
-    if (number != 0) {
-        fail(program, strerror(number));
-    }
-    remember(process.pid);
+    process.pid = spawn(program, (char *const *)argv);
     while ((process.port = read_port(name)) == 0) {
         process.start_seconds = clock_monotonic_seconds() - begin;
         if (waitpid(process.pid, NULL, WNOHANG) != 0 || process.start_seconds > START_SECONDS_MAX) {
@@ -102,7 +80,6 @@ struct process process_start(const char *program, const char *const *arguments) 
 void process_stop(struct process *process) {
     kill(process->pid, SIGTERM);
     waitpid(process->pid, NULL, 0);
-    forget(process->pid);
 }
 
 size_t process_resident_bytes(const struct process *process) {
