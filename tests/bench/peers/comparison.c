@@ -42,7 +42,7 @@ double comparison_median(const struct comparison *comparison, const struct row *
 
 double comparison_times(const struct comparison *comparison, const struct row *row,
                         enum side side) {
-    double times[ROUNDS_MAX];
+    double times[ROUNDS_MAX] = {0};
     for (size_t r = 0; r < comparison->rounds; r++) {
         const double ours = row->values[SIDE_MLPD][r], theirs = row->values[side][r];
         times[r] = row->less_is_better ? theirs / ours : ours / theirs;
