@@ -110,6 +110,7 @@ struct task {
     size_t connections;
     bool chosen; /* the setting is, by the first row */
     struct row *rows[FIGURES_MAX];
+    size_t row_count;
     size_t setting[SIDES];
 };
 
@@ -178,12 +179,12 @@ static void run_process(const struct task *task, enum side side, size_t setting,
     process_stop(&process);
 }
 
-static struct task *add_task(run_task *run, const struct shape *shape) {
+static struct task *add_task(run_task *run, const struct shape *shape, size_t row_count) {
     if (task_count == TASKS_MAX) {
         abort();
     }
     struct task *task = &tasks[task_count++];
-    *task = (struct task){.run = run, .shape = shape};
+    *task = (struct task){.run = run, .shape = shape, .row_count = row_count};
     return task;
 }
 
@@ -191,7 +192,7 @@ static void add_training(const struct shape *shape, enum body_format format) {
     static const char *const groups[BODY_FORMATS] = {
         [BODY_F32] = "training, binary bodies", [BODY_JSON] = "training, JSON bodies"};
     char name[SHAPE_NAME_BYTES];
-    struct task *task = add_task(run_training, shape);
+    struct task *task = add_task(run_training, shape, 1);
     task->format = format;
     task->connections = CONNECTIONS_TRAINING;
     task->chosen = true;
@@ -202,7 +203,7 @@ static void add_training(const struct shape *shape, enum body_format format) {
 
 static void add_predictions(enum body_format format, size_t connections) {
     const char *group = "one-row predictions, 784-256-128-10";
-    struct task *task = add_task(run_predictions, &shapes[SHAPE_MEDIUM]);
+    struct task *task = add_task(run_predictions, &shapes[SHAPE_MEDIUM], FIGURES_MAX);
     task->format = format;
     task->connections = connections;
     task->chosen = true;
@@ -223,11 +224,11 @@ static void add_predictions(enum body_format format, size_t connections) {
 }
 
 static void add_process(void) {
-    struct task *task = add_task(run_process, &shapes[SHAPE_TINY]);
+    struct task *task = add_task(run_process, &shapes[SHAPE_TINY], 2);
     const char *group = "the process, one small model";
     task->rows[0] = comparison_add(&comparison, group, "ms", "start-up to the first answer");
     task->rows[1] = comparison_add(&comparison, group, "MiB", "resident memory");
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < task->row_count; i++) {
         task->rows[i]->less_is_better = task->rows[i]->in_chart = true;
     }
 }
@@ -270,7 +271,7 @@ static void choose_settings(void) {
                     task->setting[side] = setting;
                 }
             }
-            for (size_t i = 0; i < FIGURES_MAX && task->rows[i] != NULL; i++) {
+            for (size_t i = 0; i < task->row_count; i++) {
                 task->rows[i]->threads[side] = setting_threads[task->setting[side]];
             }
         }
@@ -285,7 +286,7 @@ static void run_round(size_t round) {
             const enum side side = (enum side)((round + i) % SIDES);
             double values[FIGURES_MAX];
             task->run(task, side, task->setting[side], comparison.seconds, values);
-            for (size_t v = 0; v < FIGURES_MAX && task->rows[v] != NULL; v++) {
+            for (size_t v = 0; v < task->row_count; v++) {
                 task->rows[v]->values[side][round] = values[v];
             }
         }
