@@ -13,7 +13,9 @@ struct shortest_decimal {
 };
 
 /* Of a positive, finite number: no decimal of fewer digits is nearer to it than to any
- * other float32, and of those of as many this is the nearest to it. */
+ * other float32, and of those of as many this is the nearest to it.  Who reads it as a
+ * double first and rounds that gets the same number too, but for one of all float32s,
+ * 0x1.5c87fap-84, whose seven digits lie next to a midpoint. */
 struct shortest_decimal shortest_of_float(float value);
 
 #endif
