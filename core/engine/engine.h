@@ -81,8 +81,8 @@ size_t engine_list_models(struct engine *engine, const char *after, size_t limit
 enum error_code engine_delete_model(struct engine *engine, struct model *model, uint64_t revision,
                                     struct error *error);
 
-/* Release a model that was deleted.  It is a worker that frees it, as a rule: to give
- * gigabytes back takes long. */
+/* Release a model that was deleted.  A worker frees it, unless another call has it: to
+ * give gigabytes back takes long. */
 void engine_release_deleted(struct engine *engine, struct model *model);
 
 /* Make a copy of a model under another name: weights, optimiser state, settings,

@@ -231,6 +231,5 @@ enum error_code engine_delete_model(struct engine *engine, struct model *model, 
 }
 
 void engine_release_deleted(struct engine *engine, struct model *model) {
-    scheduler_list(&engine->scheduler, model, TURN_ANSWERING); /* which finds no question */
-    model_release(model);
+    scheduler_release(&engine->scheduler, model);
 }

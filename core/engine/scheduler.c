@@ -19,8 +19,9 @@
 /* After so long without work more is returned, however small a share of the limit. */
 #define QUIET_SECONDS 1
 
-void scheduler_list(struct scheduler *scheduler, struct model *model, enum turn turn) {
-    pthread_mutex_lock(&scheduler->lock);
+/* With the lock held: the list has a reference of its own.  False when the workers are to
+ * stop. */
+static bool list(struct scheduler *scheduler, struct model *model, enum turn turn) {
     if (!model->listed[turn] && !scheduler->stop) {
         model->listed[turn] = true;
         model->next[turn] = NULL;
@@ -34,7 +35,25 @@ void scheduler_list(struct scheduler *scheduler, struct model *model, enum turn 
         atomic_fetch_add_explicit(&scheduler->listed[turn], 1, memory_order_relaxed);
         pthread_cond_signal(&scheduler->work);
     }
+    return model->listed[turn];
+}
+
+void scheduler_list(struct scheduler *scheduler, struct model *model, enum turn turn) {
+    pthread_mutex_lock(&scheduler->lock);
+    (void)list(scheduler, model, turn);
     pthread_mutex_unlock(&scheduler->lock);
+}
+
+void scheduler_release(struct scheduler *scheduler, struct model *model) {
+    pthread_mutex_lock(&scheduler->lock);
+    const bool listed = list(scheduler, model, TURN_ANSWERING);
+    if (listed) {
+        model_release(model); /* before a worker can: this is not the last one */
+    }
+    pthread_mutex_unlock(&scheduler->lock);
+    if (!listed) {
+        model_release(model);
+    }
 }
 
 /* With the lock held: the head of a list, whose reference the caller gets, or

@@ -92,6 +92,10 @@ void scheduler_stop(struct scheduler *scheduler);
 /* List a model for a turn, unless it is listed for it already. */
 void scheduler_list(struct scheduler *scheduler, struct model *model, enum turn turn);
 
+/* Release a model that was deleted, so that not the caller but a worker frees it, if nobody
+ * else has it: the model gets an answering turn, which finds no question. */
+void scheduler_release(struct scheduler *scheduler, struct model *model);
+
 /* Called by a worker between two pieces of a longer turn: when a prompt query
  * waits anywhere, one predicting turn runs inside. */
 void scheduler_serve_predictions(struct worker *worker);

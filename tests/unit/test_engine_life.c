@@ -231,19 +231,23 @@ START_TEST(test_figures_count_models_and_entries) {
 }
 END_TEST
 
-START_TEST(test_a_deleted_model_is_freed_without_anybody_else) {
-    struct engine *engine = fixture_engine(2);
-    size_t before = 0;
-    for (size_t i = 0; i < 3; i++) { /* what is kept for all models is there after the first */
-        struct model *model = fixture_model(engine, "m", "30-200-10");
-        struct error error;
-        fixture_train(engine, model, 1, 5, 1);
-        ck_assert(engine_delete_model(engine, model, 0, &error) == ERROR_NONE);
-        const size_t held = ledger_reserved(engine_ledger(engine)) - model->bytes;
-        engine_release_deleted(engine, model);
-        before = i == 0 ? held : before;
-        AWAIT(ledger_reserved(engine_ledger(engine)) <= before);
-    }
+START_TEST(test_a_deleted_model_is_freed_by_a_worker) {
+    struct engine *engine = fixture_engine(1);
+    const struct ledger *ledger = engine_ledger(engine);
+    struct model *held = fixture_model(engine, "held", "3-2");
+    struct model *model = fixture_model(engine, "m", "30-200-10");
+    const size_t bytes = model->bytes;
+    struct gate gate;
+    struct error error;
+    fixture_train(engine, model, 1, 5, 1);
+    ck_assert(engine_delete_model(engine, model, 0, &error) == ERROR_NONE);
+    gate_shut(&gate, engine, held); /* the only worker */
+    const size_t reserved = ledger_reserved(ledger);
+    engine_release_deleted(engine, model);
+    EXPECT_COUNT(ledger_reserved(ledger), reserved);
+    gate_open(&gate);
+    AWAIT(ledger_reserved(ledger) <= reserved - bytes);
+    model_release(held);
     fixture_end(engine);
 }
 END_TEST
@@ -261,7 +265,7 @@ Suite *suite_engine_life(void) {
     tcase_add_test(tests, test_a_batch_whose_scratch_does_not_fit_is_refused_and_takes_nothing);
     tcase_add_test(tests, test_the_price_of_a_model_is_what_it_takes);
     tcase_add_test(tests, test_figures_count_models_and_entries);
-    tcase_add_test(tests, test_a_deleted_model_is_freed_without_anybody_else);
+    tcase_add_test(tests, test_a_deleted_model_is_freed_by_a_worker);
     suite_add_tcase(suite, tests);
     return suite;
 }
