@@ -33,6 +33,7 @@
 #define TASKS_MAX 16
 #define FIGURES_MAX 3
 #define CONNECTIONS_TRAINING 4
+#define LOOKS 2            /* at each setting, by turns, to choose */
 #define CHOOSING_SHARE 0.5 /* of the seconds */
 #define PYTHON "/usr/bin/python3"
 
@@ -256,21 +257,20 @@ static void show(const char *what, size_t round, const struct task *task) {
     }
 }
 
-/* For each task and peer the setting that is faster. */
+/* For each task and peer the setting that is faster, by the sum of some looks at each. */
 static void choose_settings(void) {
     for (size_t t = 0; t < task_count; t++) {
         struct task *task = &tasks[t];
         for (enum side side = SIDE_TORCH; side < SIDES && task->chosen; side++) {
-            double best = 0;
-            for (size_t setting = 0; setting < settings_of(side); setting++) {
+            double sums[SETTINGS] = {0};
+            for (size_t look = 0; look < LOOKS * settings_of(side); look++) {
+                const size_t setting = look % settings_of(side);
                 double values[FIGURES_MAX];
-                show("choosing threads", setting, task);
+                show("choosing threads", look, task);
                 task->run(task, side, setting, CHOOSING_SHARE * comparison.seconds, values);
-                if (values[0] > best) {
-                    best = values[0];
-                    task->setting[side] = setting;
-                }
+                sums[setting] += values[0];
             }
+            task->setting[side] = sums[1] > sums[0] ? 1 : 0;
             for (size_t i = 0; i < task->row_count; i++) {
                 task->rows[i]->threads[side] = setting_threads[task->setting[side]];
             }
