@@ -5,7 +5,7 @@
  *    connection, even of a GET: so answers wait for the last call, which follows at
  *    once when there is no body.
  *  - Within the body no answer can be queued.  A refused body that is too long to be
- *    discarded is answered past libmicrohttpd, on the socket (`send_past`).
+ *    discarded is answered past libmicrohttpd, on the socket (`http_answer_past`).
  *  - The request's completion callback comes for every request whose request line was
  *    seen, which is where the exchange is made, but for some whose parameters did not fit
  *    into its memory: those are finished with their connection.
@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 
 #include "api/target.h"
@@ -27,6 +26,8 @@
 #include "core/engine/clock.h"
 #include "server/connections.h"
 #include "server/exchange.h"
+#include "server/http_answer.h"
+#include "server/http_headers.h"
 #include "server/http_loop.h"
 #include "server/linger.h"
 #include "server/log.h"
@@ -37,9 +38,6 @@
 /* Where memory for them is short libmicrohttpd waits for ever for the header's end. */
 #define QUERY_PARAMETERS_MAX 64
 #define STOP_GRACE_SECONDS 2.0
-#define HEAD_BYTES 2048
-#define PIECE_BYTES ((size_t)16 << 10)
-#define REQUEST_ID_HEADER "X-Request-Id"
 
 /* One that speaks HTTP, and its share of libmicrohttpd: a daemon for each socket. */
 struct http_thread {
@@ -56,15 +54,12 @@ struct http {
     struct http_statistics *statistics; /* of the api */
     const struct guard *guard;
     bool tls;
-    struct MHD_Response *refusals[REFUSAL_COUNT]; /* made once: they need no memory later */
+    struct http_answers answers;
     size_t thread_count;
     struct http_thread *threads; /* [thread_count] */
     struct transport transport;
     struct connections connections;
 };
-
-/* Later versions refuse by themselves what struct section is for. */
-#define PARSES_IN_PLACE (MHD_VERSION < 0x01000000)
 
 /* ---- the log ---- */
 
@@ -185,238 +180,11 @@ static enum MHD_Result accept_connection(void *context, const struct sockaddr *a
     return MHD_YES;
 }
 
-/* ---- headers ---- */
-
-/* The header section as it lies in memory.  This version of libmicrohttpd cuts lines at
- * a NUL, takes bare line feeds, joins folded lines to the *name*, and ends the headers at
- * a line that begins with a colon, all without a word.  But it parses in place: in a
- * section of proper lines each name begins where the line before ended, and the last
- * line ends, with the empty one, where the section does. */
-struct section {
-    struct gate gate;
-    const char *next; /* where the next name has to begin */
-    bool broken;
-};
-
-static bool is_line(const struct section *section, const char *name, size_t name_bytes,
-                    const char *value) {
-    if (name != section->next || value <= name + name_bytes) {
-        return false;
-    }
-    for (const char *at = name + name_bytes + 1; at < value; at++) {
-        if (*at != ' ' && *at != '\t') {
-            return false;
-        }
-    }
-    return true;
-}
-
-static enum MHD_Result show_header(void *context, enum MHD_ValueKind kind, const char *name,
-                                   size_t name_bytes, const char *value, size_t value_bytes) {
-    struct section *section = context;
-    (void)kind;
-    if (value == NULL || (PARSES_IN_PLACE && !is_line(section, name, name_bytes, value))) {
-        section->broken = true;
-        return MHD_NO;
-    }
-    section->next = value + value_bytes + 2;
-    gate_header(&section->gate, name, name_bytes, value, value_bytes);
-    return MHD_YES;
-}
-
-static size_t header_bytes(struct MHD_Connection *connection) {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    return info != NULL ? info->header_size : 0;
-}
-
-/* Whether all of the section was shown. */
-static bool is_whole(const struct section *section, struct MHD_Connection *connection,
-                     const char *method) {
-    return !section->broken &&
-           (!PARSES_IN_PLACE || section->next + 2 == method + header_bytes(connection));
-}
-
-static const char *find_header(const void *context, const char *name) {
-    /* libmicrohttpd takes no const connection, and does not change it here. */
-    return MHD_lookup_connection_value((struct MHD_Connection *)context, MHD_HEADER_KIND, name);
-}
-
 /* Over a unix socket. */
 static bool is_local(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     return info != NULL && info->client_addr != NULL && info->client_addr->sa_family == AF_UNIX;
-}
-
-struct line_search {
-    const char *name;
-    size_t lines_before;
-    const char *value; /* NULL: not found yet */
-};
-
-static enum MHD_Result look_at_line(void *context, enum MHD_ValueKind kind, const char *name,
-                                    const char *value) {
-    struct line_search *search = context;
-    (void)kind;
-    if (strcasecmp(name, search->name) != 0) {
-        return MHD_YES;
-    }
-    search->value = search->lines_before == 0 ? value : NULL;
-    return search->lines_before-- == 0 ? MHD_NO : MHD_YES;
-}
-
-static const char *find_header_line(const void *context, const char *name, size_t index) {
-    struct line_search search = {.name = name, .lines_before = index};
-    MHD_get_connection_values((struct MHD_Connection *)context, MHD_HEADER_KIND, look_at_line,
-                              &search);
-    return search.value;
-}
-
-/* ---- answers ---- */
-
-/* Pages of another origin may read an answer only where it says so.  To ask whether they
- * may send a request, a browser sends OPTIONS first. */
-static enum MHD_Result add_origin_headers(const struct http *http,
-                                          struct MHD_Connection *connection, const char *method,
-                                          struct MHD_Response *response) {
-    static const char *const rows[][2] = {
-        {"Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE"},
-        {"Access-Control-Allow-Headers",
-         "Authorization, Content-Type, Content-Encoding, Idempotency-Key, If-Match, "
-         "If-None-Match, Last-Event-ID, Prefer, X-Request-Id"},
-        {"Access-Control-Max-Age", "600"},
-    };
-    const char *origin = find_header(connection, MHD_HTTP_HEADER_ORIGIN);
-    if (origin == NULL || !origins_lists(http->guard->origins, origin)) {
-        return MHD_YES;
-    }
-    enum MHD_Result result =
-        MHD_add_response_header(response, "Access-Control-Allow-Origin", origin) == MHD_YES &&
-                MHD_add_response_header(response, "Access-Control-Expose-Headers", "*") ==
-                    MHD_YES &&
-                MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Origin") == MHD_YES
-            ? MHD_YES
-            : MHD_NO;
-    const bool asks = strcmp(method, MHD_HTTP_METHOD_OPTIONS) == 0 &&
-                      find_header(connection, "Access-Control-Request-Method") != NULL;
-    for (size_t i = 0; asks && result == MHD_YES && i < sizeof rows / sizeof *rows; i++) {
-        result = MHD_add_response_header(response, rows[i][0], rows[i][1]);
-    }
-    return result;
-}
-
-/* NULL when there is no memory.  `id` may be empty. */
-static struct MHD_Response *create_refusal(enum refusal refusal, const char *id) {
-    const struct refusal_document *document = &refusal_documents[refusal];
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        document->body_bytes, (void *)document->body, MHD_RESPMEM_PERSISTENT);
-    if (response != NULL &&
-        (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-                                 "application/problem+json") != MHD_YES ||
-         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES ||
-         (document->retry_after != NULL &&
-          MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, document->retry_after) !=
-              MHD_YES) ||
-         (*id != '\0' && MHD_add_response_header(response, REQUEST_ID_HEADER, id) != MHD_YES))) {
-        MHD_destroy_response(response);
-        response = NULL;
-    }
-    return response;
-}
-
-/* Where there is no memory for one that has the id, the one without. */
-static enum MHD_Result queue_refusal(const struct http *http, struct MHD_Connection *connection,
-                                     enum refusal refusal, const char *id) {
-    struct MHD_Response *own = refusal != REFUSAL_MEMORY ? create_refusal(refusal, id) : NULL;
-    const enum MHD_Result result = MHD_queue_response(connection, refusal_documents[refusal].status,
-                                                      own != NULL ? own : http->refusals[refusal]);
-    if (own != NULL) {
-        MHD_destroy_response(own);
-    }
-    return result;
-}
-
-/* A reader that has nothing may return 0 if it has suspended the connection; it is called
- * again after the resume. */
-static ssize_t read_pieces(void *context, uint64_t position, char *bytes, size_t size) {
-    http_loop_note_work();
-    (void)position;
-    const ptrdiff_t count = exchange_read(context, bytes, size);
-    switch (count) {
-    case EXCHANGE_READ_END:
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    case EXCHANGE_READ_BROKEN:
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    default: /* or EXCHANGE_READ_SUSPENDED */
-        return count;
-    }
-}
-
-/* A body in pieces is read by the connection's own thread before the request's
- * completion, so it needs no reference to the exchange.  HTTP/1.0 has no way to send it
- * but up to the close, and that mode also keeps HEAD from being followed by the stray
- * end of a body that was not sent. */
-static struct MHD_Response *create_in_pieces(const char *method, struct exchange *exchange) {
-    struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE_BYTES,
-                                                                      read_pieces, exchange, NULL);
-    if (response != NULL && strcmp(method, MHD_HTTP_METHOD_HEAD) == 0) {
-        MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
-    }
-    return response;
-}
-
-/* The bytes stay where the api wrote them, and the exchange with them. */
-static struct MHD_Response *create_whole(struct exchange *exchange) {
-    const struct buffer *body = exchange_body(exchange);
-    exchange_keep_body(exchange);
-    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
-        body->used, body->data, exchange_drop_body, exchange);
-    if (response == NULL) {
-        exchange_drop_body(exchange);
-    }
-    return response;
-}
-
-static enum MHD_Result add_headers(struct MHD_Response *response, const struct response *answer,
-                                   const char *id, bool close) {
-    enum MHD_Result result = MHD_add_response_header(response, REQUEST_ID_HEADER, id);
-    for (size_t i = 0; i < answer->header_count && result == MHD_YES; i++) {
-        result =
-            MHD_add_response_header(response, answer->headers[i].name, answer->headers[i].value);
-    }
-    if (result == MHD_YES && close) {
-        result = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-    }
-    return result;
-}
-
-static enum MHD_Result queue_answer(const struct http *http, struct MHD_Connection *connection,
-                                    const char *method, struct exchange *exchange) {
-    enum refusal refusal;
-    const struct response *answer = exchange_response(exchange, &refusal);
-    if (answer == NULL) {
-        return queue_refusal(http, connection, refusal, exchange_id(exchange));
-    }
-    struct MHD_Response *response =
-        answer->next_piece == NULL ? create_whole(exchange) : create_in_pieces(method, exchange);
-    if (response == NULL) {
-        exchange_refuse(exchange, REFUSAL_MEMORY);
-        return queue_refusal(http, connection, REFUSAL_MEMORY, "");
-    }
-    enum MHD_Result result =
-        add_headers(response, answer, exchange_id(exchange), exchange_closes(exchange));
-    if (result == MHD_YES) {
-        result = add_origin_headers(http, connection, method, response);
-    }
-    if (result == MHD_YES) {
-        result = MHD_queue_response(connection, answer->status, response);
-    } else {
-        exchange_refuse(exchange, REFUSAL_MEMORY);
-        result = queue_refusal(http, connection, REFUSAL_MEMORY, "");
-    }
-    MHD_destroy_response(response);
-    return result;
 }
 
 /* Answer now and close, while the client may still send. */
@@ -426,61 +194,12 @@ static enum MHD_Result answer_early(const struct http *http, struct MHD_Connecti
         return MHD_NO;
     }
     exchange_linger(exchange);
-    return queue_answer(http, connection, method, exchange);
+    return http_answer_queue(&http->answers, connection, method, exchange);
 }
 
-static size_t print_head(char *head, unsigned status, size_t body_bytes, const char *id,
-                         const struct response *answer) {
-    int used =
-        snprintf(head, HEAD_BYTES,
-                 "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Length: %zu\r\n" REQUEST_ID_HEADER
-                 ": %s\r\n",
-                 status, MHD_get_reason_phrase_for(status), body_bytes, id);
-    for (size_t i = 0; answer != NULL && i < answer->header_count && used < HEAD_BYTES; i++) {
-        used += snprintf(head + used, (size_t)(HEAD_BYTES - used), "%s: %s\r\n",
-                         answer->headers[i].name, answer->headers[i].value);
-    }
-    if (answer == NULL && used < HEAD_BYTES) {
-        used += snprintf(head + used, (size_t)(HEAD_BYTES - used),
-                         "Content-Type: application/problem+json\r\n");
-    }
-    if (used < HEAD_BYTES) {
-        used += snprintf(head + used, (size_t)(HEAD_BYTES - used), "\r\n");
-    }
-    return used < HEAD_BYTES ? (size_t)used : 0;
-}
-
-/* As much as goes without waiting.  Under TLS in the session, which has nothing of its
- * own to send just then. */
-static void send_parts(struct MHD_Connection *connection, struct iovec *parts, size_t count) {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    if (info != NULL && info->tls_session != NULL) {
-        tls_send(info->tls_session, parts, count);
-    } else {
-        const struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
-        (void)sendmsg(socket_of(connection), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    }
-}
-
-/* Within a body libmicrohttpd takes no answer, and nothing of one has been sent yet:
- * so the answer goes to the socket or TLS session directly, and MHD_NO closes the connection.  It
- * is a problem document, small enough for an empty send buffer; if it does not fit the client sees
- * a broken answer, as it would without. */
-static enum MHD_Result send_past(struct MHD_Connection *connection, struct exchange *exchange) {
-    enum refusal refusal;
-    char head[HEAD_BYTES];
-    const struct response *answer = exchange_response(exchange, &refusal);
-    const struct buffer *body = exchange_body(exchange);
-    struct iovec parts[2] = {{.iov_base = head}, {.iov_base = body->data, .iov_len = body->used}};
-    unsigned status = answer != NULL ? answer->status : refusal_documents[refusal].status;
-    if (answer == NULL) {
-        parts[1].iov_base = (char *)refusal_documents[refusal].body;
-        parts[1].iov_len = refusal_documents[refusal].body_bytes;
-    }
-    parts[0].iov_len = print_head(head, status, parts[1].iov_len, exchange_id(exchange), answer);
-    if (parts[0].iov_len > 0 && connections_enter(connection_of(connection), PHASE_ANSWER)) {
-        send_parts(connection, parts, 2);
+static enum MHD_Result answer_past(struct MHD_Connection *connection, struct exchange *exchange) {
+    if (connections_enter(connection_of(connection), PHASE_ANSWER)) {
+        http_answer_past(connection, socket_of(connection), exchange);
     }
     exchange_linger(exchange);
     return MHD_NO;
@@ -512,7 +231,7 @@ static void *note_target(void *context, const char *target, struct MHD_Connectio
 static enum refusal check_request(struct MHD_Connection *connection, const char *method,
                                   const char *target, const char *version,
                                   struct framing *framing) {
-    struct section section = {.next = version + strlen(version) + 2};
+    struct gate gate = {0};
     const struct connection *entry = connection_of(connection);
     if (entry == NULL) {
         return REFUSAL_CONNECTIONS;
@@ -523,19 +242,17 @@ static enum refusal check_request(struct MHD_Connection *connection, const char 
     if (strlen(target) > TARGET_BYTES_MAX) {
         return REFUSAL_TARGET_BYTES;
     }
-    if (header_bytes(connection) > HEADER_BYTES_MAX) {
+    if (http_headers_bytes(connection) > HEADER_BYTES_MAX) {
         return REFUSAL_HEADER_BYTES;
     }
-    /* A NUL in the target cuts it, and a DELETE would hit another model. */
-    if (PARSES_IN_PLACE && method + strlen(method) + 1 + strlen(target) + 1 != version) {
+    if (!http_headers_follow(method, target, version)) {
         return REFUSAL_TARGET;
     }
-    MHD_get_connection_values_n(connection, MHD_HEADER_KIND, show_header, &section);
-    if (!is_whole(&section, connection, method)) {
+    if (!http_headers_show(connection, method, version, &gate)) {
         return REFUSAL_HEADER_FORM;
     }
-    *framing = section.gate.framing;
-    return gate_verdict(&section.gate, target, version);
+    *framing = gate.framing;
+    return gate_verdict(&gate, target, version);
 }
 
 static enum MHD_Result begin(const struct http_thread *thread, struct MHD_Connection *connection,
@@ -543,7 +260,8 @@ static enum MHD_Result begin(const struct http_thread *thread, struct MHD_Connec
     struct http *http = thread->http;
     struct framing framing = {.chunked = false};
     const char *target = exchange_target(exchange);
-    exchange_identify(exchange, connection, method, find_header(connection, REQUEST_ID_HEADER));
+    exchange_identify(exchange, connection, method,
+                      http_headers_find(connection, REQUEST_ID_HEADER));
     if (!connections_enter(connection_of(connection), PHASE_BODY)) {
         return MHD_NO;
     }
@@ -555,15 +273,15 @@ static enum MHD_Result begin(const struct http_thread *thread, struct MHD_Connec
         return answer_early(http, connection, method, exchange);
     }
     char objection[ORIGINS_OBJECTION_BYTES];
-    const struct guard_request asked = {.header = find_header,
+    const struct guard_request asked = {.header = http_headers_find,
                                         .header_context = connection,
                                         .target = target,
                                         .local = is_local(connection)};
     const struct request request = {
         .method = method,
         .target = target,
-        .header = find_header,
-        .header_line = find_header_line,
+        .header = http_headers_find,
+        .header_line = http_headers_find_line,
         .header_context = connection,
         .id = exchange_id(exchange),
         .access = guard_judge(http->guard, &asked, objection),
@@ -586,7 +304,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     (void)url;
     if (exchange == NULL) { /* there was no memory for it */
         *data_bytes = 0;
-        return queue_refusal(http, connection, REFUSAL_MEMORY, "");
+        return http_answer_refuse(&http->answers, connection, REFUSAL_MEMORY, "");
     }
     if (!exchange_has_begun(exchange)) {
         return begin(thread, connection, method, version, exchange);
@@ -599,7 +317,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
             return MHD_YES; /* it has its answer, and is cut off in a moment */
         }
         return exchange_feed(exchange, data, size) == EXCHANGE_ABORT
-                   ? send_past(connection, exchange)
+                   ? answer_past(connection, exchange)
                    : MHD_YES;
     }
     if (!connections_enter(entry, PHASE_BUSY)) {
@@ -609,7 +327,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
         return MHD_YES;
     }
     (void)connections_enter(entry, PHASE_ANSWER); /* who is busy is not given up */
-    return queue_answer(http, connection, method, exchange);
+    return http_answer_queue(&http->answers, connection, method, exchange);
 }
 
 static void finish_request(void *context, struct MHD_Connection *connection, void **request_context,
@@ -623,16 +341,6 @@ static void finish_request(void *context, struct MHD_Connection *connection, voi
 }
 
 /* ---- the daemon ---- */
-
-static bool make_refusals(struct http *http) {
-    for (size_t i = REFUSAL_NONE + 1; i < REFUSAL_COUNT; i++) {
-        http->refusals[i] = create_refusal((enum refusal)i, "");
-        if (http->refusals[i] == NULL) {
-            return false;
-        }
-    }
-    return true;
-}
 
 /* Each has room for all connections, and accept_connection keeps the limit: threads
  * share connections unevenly. */
@@ -716,7 +424,8 @@ enum error_code http_create(const struct http_settings *settings, struct http **
                                          .sweep_context = &http->connections};
     http->exchanges = exchanges_create(settings->api, &http->transport);
     http->threads = memory_allocate_zero(settings->threads, sizeof *http->threads);
-    if (!ready || http->exchanges == NULL || http->threads == NULL || !make_refusals(http)) {
+    if (!ready || http->exchanges == NULL || http->threads == NULL ||
+        !http_answers_init(&http->answers, settings->guard->origins)) {
         error_set(error, ERROR_MEMORY, NULL, "no memory or no thread for the HTTP server");
         goto failed;
     }
@@ -764,11 +473,7 @@ void http_stop(struct http *http) {
 }
 
 void http_destroy(struct http *http) {
-    for (size_t i = 0; i < REFUSAL_COUNT; i++) {
-        if (http->refusals[i] != NULL) {
-            MHD_destroy_response(http->refusals[i]);
-        }
-    }
+    http_answers_free(&http->answers);
     if (http->exchanges != NULL) {
         exchanges_destroy(http->exchanges);
     }

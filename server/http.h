@@ -1,4 +1,5 @@
-/* HTTP: what knows libmicrohttpd, together with http_loop.c.
+/* HTTP: what knows libmicrohttpd, together with http_loop.c, http_headers.c and
+ * http_answer.c.
  *
  * It starts libmicrohttpd on the listener's sockets, shows every request to the
  * framing gate, and then drives an exchange with it.  For main, except that

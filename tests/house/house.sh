@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 
 # The rooms that know what nobody else knows.
 # The bare server is what the benchmarks set beside mlpd.
-export HTTP_ROOM='(server/http(_loop)?|tests/bench/swallow)[.]c'
+export HTTP_ROOM='(server/http(_loop|_headers|_answer)?[.]c|server/http_answer[.]h|tests/bench/swallow[.]c)'
 export BLAS_ROOM='core/maths/product.c'
 export MEMORY_ROOM='core/base/memory.c'
 
