@@ -111,6 +111,33 @@ const struct answer *slow_post(const char *headers) {
     return post_rows(slow_rows, headers);
 }
 
+/* ---- what is refused ---- */
+
+static char *before;
+
+static char *state_of_model(void) {
+    return strdup(want_status(get("/v1/models/m?weights_sha256=true"), 200)->body);
+}
+
+void note_model(void) {
+    before = state_of_model();
+}
+
+void begin_with_model(void) {
+    create("{'name': 'm', 'inputs': 2, 'layers': [3, 2], 'classes': ['no', 'yes']}");
+    want_status(train("/v1/models/m/batches", "{'inputs': [[1, 2], [3, 4]], 'labels': [0, 1]}"),
+                200);
+    note_model();
+}
+
+void want_model_as_it_was(void) {
+    char *after = state_of_model();
+    want_equal_text(after, before);
+    want_json(want_status(get("/v1/models/m/loss"), 200), "/next", "1");
+    free(after);
+    free(before);
+}
+
 /* ---- models that can be calculated by hand ---- */
 
 static void train_once(const char *name, const char *body) {

@@ -21,6 +21,8 @@ Suite *streams_suite(void);
 Suite *accept_suite(void);
 Suite *health_suite(void);
 Suite *bad_input_suite(void);
+Suite *bad_networks_suite(void);
+Suite *framing_suite(void);
 Suite *csv_suite(void);
 Suite *body_options_suite(void);
 Suite *content_coding_suite(void);
@@ -56,6 +58,22 @@ TCase *lone_case(Suite *suite, const char *name);
             return;                                                                                \
         }                                                                                          \
     } while (0)
+
+/* ---- what is refused ---- */
+
+/* A body, and what it gets. */
+struct refused {
+    const char *body;
+    long status;
+    const char *pointer; /* NULL: none */
+};
+
+/* Make the model m of two inputs and two classes, train one batch of it, and note it. */
+void begin_with_model(void);
+/* Note what m is, of which one batch is trained. */
+void note_model(void);
+/* It is still what was noted. */
+void want_model_as_it_was(void);
 
 /* ---- slow work ---- */
 
