@@ -140,7 +140,7 @@ $(BUILD)/unit: $(call objects,tests/unit/*.c tests/reference/*.c tests/data/*.c)
 $(BUILD)/bits: $(call objects,tests/bits/bits.c) $(BUILD)/libmlpd.a
 $(BUILD)/integration: $(call objects,tests/integration/*.c)
 $(BUILD)/demo: $(call objects,tests/demo/*.c tests/data/*.c)
-$(BUILD)/stress: $(call objects,tests/fault/stress.c)
+$(BUILD)/stress: $(call objects,tests/fault/*.c)
 $(BUILD)/bench: $(call objects,tests/bench/*.c) $(BUILD)/libmlpd.a
 $(BUILD)/bench-peers: $(call objects,tests/bench/peers/*.c \
     $(patsubst %,tests/bench/%.c,bodies daemon load process shape)) $(BUILD)/libmlpd.a
