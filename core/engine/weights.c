@@ -14,20 +14,20 @@ size_t weights_bytes(const struct network *network) {
     return network->version_floats * sizeof(float) + standardizer_doubles(network) * sizeof(double);
 }
 
-bool weights_allocate(struct weights *weights, const struct network *network) {
-    *weights = (struct weights){.standardizer.features = network->inputs};
-    weights->parameters = memory_allocate(weights_bytes(network), 1);
-    if (weights->parameters == NULL) {
-        return false;
-    }
-    if (network->standardize) {
+void weights_place(struct weights *weights, const struct network *network, float *block) {
+    *weights = (struct weights){.parameters = block, .standardizer.features = network->inputs};
+    if (block != NULL && network->standardize) {
         /* version_floats is whole cache lines, so the doubles are aligned. */
-        double *doubles = (double *)(weights->parameters + network->version_floats);
+        double *doubles = (double *)(block + network->version_floats);
         weights->standardizer.mean = doubles;
         weights->standardizer.m2 = doubles + network->inputs;
         weights->standardizer.scale = doubles + 2 * network->inputs;
     }
-    return true;
+}
+
+bool weights_allocate(struct weights *weights, const struct network *network) {
+    weights_place(weights, network, memory_allocate(weights_bytes(network), 1));
+    return weights->parameters != NULL;
 }
 
 void weights_free(struct weights *weights) {

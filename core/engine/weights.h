@@ -32,6 +32,9 @@ struct weights_set {
 /* Bytes of one version's numbers. */
 size_t weights_bytes(const struct network *network);
 
+/* A version whose numbers lie at `block` [weights_bytes], aligned to a cache line. */
+void weights_place(struct weights *weights, const struct network *network, float *block);
+
 /* Allocate one version, its numbers undefined: clearing gigabytes is a worker's work.
  * False when there is no memory. */
 bool weights_allocate(struct weights *weights, const struct network *network);
