@@ -17,6 +17,7 @@
 #include "api/csv_cell.h"
 #include "api/intake.h"
 #include "api/number.h"
+#include "api/number_list.h"
 #include "core/base/checked.h"
 
 #define CELL_BYTES_MAX 1024 /* quotes not counted */
@@ -332,14 +333,69 @@ static size_t offset_of(const struct csv_parser *parser, const char *at) {
     return parser->chunk_offset + (size_t)(at - parser->chunk);
 }
 
+/* How many cells from here on are numbers of one tensor with a comma behind each. */
+static size_t listed_columns(const struct csv_parser *parser) {
+    const enum intake_tensor tensor = tensor_of(parser, parser->column);
+    const size_t columns = tensor == INTAKE_INPUTS ? size_min(parser->inputs, parser->columns - 1)
+                           : tensor == INTAKE_TARGETS ? parser->columns - 1
+                                                      : 0;
+    return columns > parser->column ? columns - parser->column : 0;
+}
+
+/* A number is there: at the beginning of a line it makes that a row. */
+static enum error_code begin_number(struct intake *intake, const char *at, struct error *error) {
+    struct csv_parser *parser = parser_of(intake);
+    if (parser->column > 0) {
+        return ERROR_NONE;
+    }
+    parser->row_offset = parser->row == 0 ? offset_of(parser, at) : parser->row_offset;
+    return begin_row(intake, error);
+}
+
+/* A list of plain numbers, up to `count`, from *from on; *taken are stored.  None where
+ * one is beyond float32: then the cell that it is in is to be told. */
+static enum error_code take_list(struct intake *intake, const char **from, const char *end,
+                                 size_t count, size_t *taken, struct error *error) {
+    struct csv_parser *parser = parser_of(intake);
+    const enum intake_tensor tensor = tensor_of(parser, parser->column);
+    struct buffer *buffer = intake_tensor_buffer(intake, tensor);
+    const char *at = *from;
+    double values[INTAKE_LIST_NUMBERS];
+    *taken =
+        number_list_scan(parser->chunk, &at, end, values, size_min(count, INTAKE_LIST_NUMBERS));
+    if (*taken == 0) {
+        return ERROR_NONE;
+    }
+    const enum error_code code = begin_number(intake, *from, error);
+    if (code != ERROR_NONE) {
+        return code;
+    }
+    float *numbers = (float *)(void *)(buffer->data + buffer->used);
+    intake_numbers(intake, tensor, values, *taken, numbers);
+    if (!intake_all_finite(numbers, *taken)) {
+        *taken = 0;
+        return ERROR_NONE;
+    }
+    parser->column += *taken;
+    buffer->used += *taken * sizeof *numbers;
+    *from = at;
+    return ERROR_NONE;
+}
+
 /* The numbers of a row as far as each lies in the chunk with the mark behind it,
- * and not the last of the line.  Whatever else comes is left to the general way. */
+ * and not the last of the line: lists of plain ones, others one by one.  Whatever else
+ * comes is left to the general way. */
 static enum error_code take_numbers(struct intake *intake, const char **from, const char *end,
                                     struct error *error) {
     struct csv_parser *parser = parser_of(intake);
     enum error_code code = ERROR_NONE;
-    while (code == ERROR_NONE && parser->column + 1 < parser->columns &&
-           tensor_of(parser, parser->column) != INTAKE_LABELS) {
+    size_t count;
+    while (code == ERROR_NONE && (count = listed_columns(parser)) > 0) {
+        size_t taken;
+        code = take_list(intake, from, end, count, &taken, error);
+        if (code != ERROR_NONE || taken > 0) {
+            continue;
+        }
         const char *at = *from, *next;
         double value;
         while (at < end && is_blank(*at)) {
@@ -355,10 +411,7 @@ static enum error_code take_numbers(struct intake *intake, const char **from, co
         if (next == end || *next != ',' || (size_t)(next - *from) > CELL_BYTES_MAX) {
             return ERROR_NONE;
         }
-        if (parser->column == 0) {
-            parser->row_offset = parser->row == 0 ? offset_of(parser, *from) : parser->row_offset;
-            code = begin_row(intake, error);
-        }
+        code = begin_number(intake, *from, error);
         if (code == ERROR_NONE) {
             code = take_number(intake, at, bytes, value, error);
             parser->column++;

@@ -186,7 +186,7 @@ enum error_code intake_begin_tensor(struct intake *intake, enum intake_tensor te
 /* ---- Rows ---- */
 
 /* By the exponent's bits, which vectorises. */
-static bool all_finite(const float *numbers, size_t count) {
+bool intake_all_finite(const float *numbers, size_t count) {
     uint32_t beyond = 0;
     for (size_t i = 0; i < count; i++) {
         uint32_t bits;
@@ -198,7 +198,7 @@ static bool all_finite(const float *numbers, size_t count) {
 
 static enum error_code check_finite(enum intake_tensor tensor, size_t row, const float *numbers,
                                     size_t count, struct error *error) {
-    if (all_finite(numbers, count)) {
+    if (intake_all_finite(numbers, count)) {
         return ERROR_NONE;
     }
     size_t column = 0;
@@ -273,7 +273,7 @@ enum error_code intake_check_rows(struct intake *intake, enum intake_tensor tens
     const float *numbers = (const float *)(const void *)intake_tensor_buffer(intake, tensor)->data;
     size_t *checked = &intake->tensors[tensor].rows_checked;
     if (tensor == INTAKE_INPUTS &&
-        all_finite(numbers + *checked * width, (rows - *checked) * width)) {
+        intake_all_finite(numbers + *checked * width, (rows - *checked) * width)) {
         *checked = rows; /* nothing else is asked of inputs */
     }
     enum error_code code = ERROR_NONE;

@@ -151,6 +151,9 @@ struct buffer *intake_tensor_buffer(struct intake *intake, enum intake_tensor te
 enum error_code intake_begin_tensor(struct intake *intake, enum intake_tensor tensor,
                                     struct error *error);
 
+/* Whether none is infinite or no number. */
+bool intake_all_finite(const float *numbers, size_t count);
+
 /* Check the rows that are whole by now and were not checked yet: finite, weights
  * and probabilities in their ranges. */
 enum error_code intake_check_rows(struct intake *intake, enum intake_tensor tensor,
@@ -164,6 +167,16 @@ static inline float intake_number(const struct intake *intake, enum intake_tenso
     return scaling->given && tensor == INTAKE_INPUTS
                ? (float)(value * scaling->scale + scaling->offset)
                : (float)value;
+}
+
+/* Of a list of numbers so many are read at a time. */
+#define INTAKE_LIST_NUMBERS 128
+
+static inline void intake_numbers(const struct intake *intake, enum intake_tensor tensor,
+                                  const double *values, size_t count, float *numbers) {
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = intake_number(intake, tensor, values[i]);
+    }
 }
 
 /* Whether the model has a class of that name (not terminated). */

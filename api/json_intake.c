@@ -19,6 +19,7 @@
 #include "api/json_string.h"
 #include "api/json_write.h"
 #include "api/number.h"
+#include "api/number_list.h"
 #include "core/base/checked.h"
 
 /* ---- The grammar ---- */
@@ -94,6 +95,9 @@ struct json_parser {
     const char *literal; /* true, false, null; a byte-order mark */
     size_t literal_matched;
 };
+
+/* Rows of fewer numbers are sooner read one by one: of a list the last is not read. */
+#define LIST_NUMBERS_MIN 8
 
 #define BYTE_ORDER_MARK "\xEF\xBB\xBF"
 
@@ -518,9 +522,22 @@ static inline const char *skip_blanks(const char *at, const char *end) {
     return at;
 }
 
+/* A list of plain numbers, up to `count`, as far as they lie wholly in the chunk with a
+ * comma behind each; behind the last comma.  How many there were is added to *taken. */
+static const char *take_list(const struct intake *intake, enum intake_tensor tensor, const char *at,
+                             const char *end, float *numbers, size_t count, size_t *taken) {
+    const struct json_parser *parser = intake->parser;
+    double values[INTAKE_LIST_NUMBERS];
+    const size_t listed =
+        number_list_scan(parser->chunk, &at, end, values, size_min(count, INTAKE_LIST_NUMBERS));
+    intake_numbers(intake, tensor, values, listed, numbers);
+    *taken += listed;
+    return at;
+}
+
 /* The numbers of a row as far as they lie wholly in the chunk and in the row's
- * width.  Whatever else comes is left to the general way.  The row's memory was
- * reserved when it was opened. */
+ * width: lists of plain ones, others one by one.  Whatever else comes is left to the
+ * general way.  The row's memory was reserved when it was opened. */
 static const char *take_row_numbers(struct intake *intake, const char *at, const char *end) {
     struct json_parser *parser = parser_of(intake);
     const enum intake_tensor tensor = parser->field->tensor;
@@ -530,7 +547,19 @@ static const char *take_row_numbers(struct intake *intake, const char *at, const
     size_t count = 0;
     const char *next;
     double value;
-    while (count < room && number_scan(at, end, &next, &value) == NUMBER_WHOLE) {
+    while (count < room) {
+        if (room >= LIST_NUMBERS_MIN) {
+            const size_t before = count;
+            at = take_list(intake, tensor, at, end, numbers + count, room - count, &count);
+            if (count > before) {
+                parser->place = AT_NUMBER;
+                at = skip_blanks(at, end);
+                continue;
+            }
+        }
+        if (number_scan(at, end, &next, &value) != NUMBER_WHOLE) {
+            break;
+        }
         numbers[count++] = intake_number(intake, tensor, value);
         parser->place = AFTER_NUMBER;
         at = skip_blanks(next, end);

@@ -1,13 +1,9 @@
 /* Decimal text and binary numbers; see number.h.
  *
- * Reading has three ways, each exact:
- *   1. The digits are an integer w ≤ 2⁵³ and the power of ten is at most 10²²:
- *      both are doubles, so one multiplication or division rounds once
- *      (Clinger, "How to read floating point numbers accurately", PLDI 1990).
- *   2. At most 19 digits and a power up to 10²⁷: w·5ᵏ or w/5ᵏ in 128-bit
- *      integers, rounded by hand.  This is what 17-digit doubles need.
- *   3. strtod, given the digits as one integer with an exponent: without a
- *      decimal point its answer does not depend on the locale.
+ * Reading goes by the digits as one integer and the power of ten: up to 19 digits
+ * through decimal.h, else (and where that cannot tell) through strtod, given the digits
+ * as one integer with an exponent: without a decimal point its answer does not depend on
+ * the locale.
  *
  * Writing a float32 is shortest.h's.  A double is tried with the 15 digits that it always
  * keeps: if a text that short reads back as the number, then it is the number
@@ -23,63 +19,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/decimal.h"
 #include "api/shortest.h"
 #include "core/base/checked.h"
 
-__extension__ typedef unsigned __int128 wide;
-
-#define EXACT_DIGITS 19 /* 10¹⁹ - 1 < 2⁶⁴ */
-#define POWERS_OF_TEN 23
-#define POWERS_OF_FIVE 28
 #define EXPONENT_BOUND 100000 /* beyond it no 1024 digits come back into range */
-
-static const double powers_of_ten[POWERS_OF_TEN] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-
-/* clang-format off */
-static const uint64_t powers_of_five[POWERS_OF_FIVE] = {
-    1, 5, 25, 125, 625, 3125, 15625, 78125, 390625, 1953125, 9765625, 48828125, 244140625,
-    1220703125, 6103515625, 30517578125, 152587890625, 762939453125, 3814697265625,
-    19073486328125, 95367431640625, 476837158203125, 2384185791015625, 11920928955078125,
-    59604644775390625, 298023223876953125, 1490116119384765625, 7450580596923828125,
-};
-/* clang-format on */
-
-/* (integer + a fraction, if any) · 2^exponent, rounded to nearest, ties to even.
- * The integer is at least 2⁵³, and the result far from the ends of double. */
-static double round_to_double(wide integer, bool fraction, int exponent) {
-    const uint64_t high = (uint64_t)(integer >> 64);
-    const int bits = high != 0 ? 128 - __builtin_clzll(high)
-                               : 64 - __builtin_clzll((unsigned long long)(uint64_t)integer);
-    const int dropped = bits - 53;
-    uint64_t kept = (uint64_t)(integer >> dropped);
-    if (dropped > 0) {
-        const wide rest = integer & (((wide)1 << dropped) - 1);
-        const wide half = (wide)1 << (dropped - 1);
-        kept += rest > half || (rest == half && (fraction || kept % 2 == 1));
-    }
-    const uint64_t power_bits = (uint64_t)(1023 + exponent + dropped) << 52;
-    double power;
-    memcpy(&power, &power_bits, sizeof power);
-    return (double)kept * power;
-}
-
-/* w·10^k for 0 ≤ k < POWERS_OF_FIVE where w·5^k is at least 2⁵³. */
-static double multiply_by_power(uint64_t w, int k) {
-    return round_to_double((wide)w * powers_of_five[k], false, k);
-}
-
-/* w/10^k for w > 0 and 0 < k < POWERS_OF_FIVE.  Dividend and divisor are shifted
- * so that the quotient has 63 or 64 bits: one hardware division. */
-static double divide_by_power(uint64_t w, int k) {
-    const int w_shift = __builtin_clzll(w);
-    const int five_shift = __builtin_clzll(powers_of_five[k]);
-    const wide dividend = (wide)(w << w_shift) << 63;
-    const uint64_t divisor = powers_of_five[k] << five_shift;
-    const wide quotient = dividend / divisor;
-    return round_to_double(quotient, quotient * divisor != dividend, five_shift - w_shift - 63 - k);
-}
 
 /* The digits between `text` and `end`, of which those behind the point are
  * accounted for in the exponent. */
@@ -105,19 +49,12 @@ static size_t significant_digits(const char *text, const char *end) {
 /* The magnitude of digits (with w their value modulo 2⁶⁴) · 10^exponent. */
 static double read_magnitude(const char *digits, const char *digits_end, uint64_t w,
                              long exponent) {
-    const bool exact = digits_end - digits <= EXACT_DIGITS ||
-                       significant_digits(digits, digits_end) <= EXACT_DIGITS;
-    if (exact && w <= (uint64_t)1 << 53 && labs(exponent) < POWERS_OF_TEN) {
-        return exponent < 0 ? (double)w / powers_of_ten[-exponent]
-                            : (double)w * powers_of_ten[exponent];
-    }
-    if (exact && w > 0 && exponent < 0 && exponent > -POWERS_OF_FIVE) {
-        return divide_by_power(w, (int)-exponent);
-    }
-    if (exact && w > 0 && exponent >= 0 && exponent < POWERS_OF_FIVE) {
-        return multiply_by_power(w, (int)exponent);
-    }
-    return read_long(digits, digits_end, exponent);
+    double magnitude;
+    const bool exact = digits_end - digits <= DECIMAL_DIGITS ||
+                       significant_digits(digits, digits_end) <= DECIMAL_DIGITS;
+    return exact && decimal_to_double(w, exponent, &magnitude)
+               ? magnitude
+               : read_long(digits, digits_end, exponent);
 }
 
 static inline bool is_digit(char c) {

@@ -1,11 +1,13 @@
-/* Fuzzes api/number.h: whatever is taken for a number is what strtod reads, and
- * whatever number is written reads back. */
+/* Fuzzes api/number.h and api/number_list.h: whatever is taken for a number is what
+ * strtod reads, a list's numbers are its numbers one by one, and whatever number is
+ * written reads back. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/number.h"
+#include "api/number_list.h"
 
 static void check_reading(const char *text, size_t size) {
     const char *next = text;
@@ -29,6 +31,28 @@ static void check_reading(const char *text, size_t size) {
     double again;
     if (!number_read(text, length, &again) || memcmp(&again, &value, sizeof again) != 0) {
         abort();
+    }
+}
+
+static void check_list(const char *text, size_t size) {
+    double values[256];
+    const char *const end = text + size, *at = text, *next = text;
+    for (size_t front = 0; front < 64 && front < size; front++) {
+        at = text + front;
+        next = at;
+        const size_t count =
+            number_list_scan(text, &at, end, values, sizeof values / sizeof *values);
+        for (size_t i = 0; i < count; i++) {
+            double value = 0;
+            next += *next == ' ';
+            if (number_scan(next, end, &next, &value) != NUMBER_WHOLE || *next++ != ',' ||
+                memcmp(&value, &values[i], sizeof value) != 0) {
+                abort();
+            }
+        }
+        if (at != next) {
+            abort();
+        }
     }
 }
 
@@ -56,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check_reading((const char *)data, size);
+    check_list((const char *)data, size);
     if (size >= sizeof(double)) {
         check_writing((const char *)data);
     }

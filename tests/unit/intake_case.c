@@ -7,6 +7,7 @@
 
 #include "core/base/memory.h"
 
+#define PIECE_BYTES 149
 #define SPLIT_BYTES_MAX 600 /* a body up to this is cut at every place */
 
 static struct ledger ledger;
@@ -83,6 +84,8 @@ const struct outcome *outcome_of(const struct intake_case *c, const char *body, 
     ck_assert_uint_eq(ledger_reserved(&ledger), 0);
     last = run(c, body, size, size, 1, 0);
     struct outcome other = run(c, body, size, 1, 1, 0);
+    expect_equal(&other, &last, true);
+    other = run(c, body, size, PIECE_BYTES / 2, PIECE_BYTES, 0);
     expect_equal(&other, &last, true);
     other = run(c, body, size, size, 1, size);
     expect_equal(&other, &last, false);

@@ -1,5 +1,5 @@
-/* What becomes of a body: one call feeds it whole, byte by byte and cut in two
- * at every place, with and without its length known, and checks that all of it
+/* What becomes of a body: one call feeds it whole, byte by byte, in pieces and
+ * cut in two at every place, with and without its length known, and checks that all of it
  * comes out the same and that no memory stays behind. */
 #ifndef MLPD_TESTS_UNIT_INTAKE_CASE_H
 #define MLPD_TESTS_UNIT_INTAKE_CASE_H

@@ -28,6 +28,7 @@
     SUITE(error)                                                                                   \
     SUITE(specification)                                                                           \
     SUITE(number)                                                                                  \
+    SUITE(number_list)                                                                             \
     SUITE(histogram)                                                                               \
     SUITE(exposition)                                                                              \
     SUITE(http_statistics)                                                                         \
@@ -42,6 +43,7 @@
     SUITE(intake)                                                                                  \
     SUITE(json_intake)                                                                             \
     SUITE(csv_intake)                                                                              \
+    SUITE(intake_rows)                                                                             \
     SUITE(json_conformance)                                                                        \
     SUITE(content_coding)                                                                          \
     SUITE(safetensors_intake)                                                                      \

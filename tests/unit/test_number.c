@@ -9,9 +9,10 @@
 
 #include "api/number.h"
 #include "core/base/random.h"
+#include "tests/unit/number_texts.h"
 #include "tests/unit/suites.h"
 
-#define RANDOM_TEXTS 1000000
+#define RANDOM_TEXTS 300000
 #define RANDOM_WRITES 200000
 
 static uint64_t bits_of(double value) {
@@ -26,13 +27,6 @@ static double read_whole(const char *text) {
         ck_abort_msg("'%s' was refused", text);
     }
     return value;
-}
-
-static void expect_reads_like_strtod(const char *text) {
-    const double found = read_whole(text), wanted = strtod(text, NULL);
-    if (bits_of(found) != bits_of(wanted)) { /* a passed assertion costs a write */
-        ck_abort_msg("'%s' is %a, wanted %a", text, found, wanted);
-    }
 }
 
 START_TEST(test_what_is_no_json_number_is_refused) {
@@ -62,6 +56,14 @@ START_TEST(test_known_numbers_are_read_to_the_bit) {
         {"9007199254740993", 0x1p53},                                /* halfway, to even */
         {"9007199254740995", 0x1.0000000000002p53},                  /* halfway, to even */
         {"9007199254740993.0000000000000001", 0x1.0000000000001p53}, /* just above */
+        {"4503599627370496.5", 0x1p52}, /* the same with places behind the point */
+        {"4503599627370497.5", 0x1.0000000000002p52},
+        {"2251799813685248.25", 0x1p51},
+        {"2251799813685248.75", 0x1.0000000000002p51},
+        {"1125899906842624.125", 0x1p50},
+        {"1125899906842624.375", 0x1.0000000000002p50},
+        {"562949953421312.0625", 0x1p49},
+        {"562949953421312.1875", 0x1.0000000000002p49},
         {"2.2250738585072011e-308", 0x0.fffffffffffffp-1022},
         {"4.9e-324", 0x1p-1074},
         {"1.7976931348623157e308", 0x1.fffffffffffffp1023},
@@ -130,82 +132,22 @@ START_TEST(test_a_scan_tells_how_the_number_ended) {
 }
 END_TEST
 
-/* ---- Pseudo-random texts ---- */
-
-struct source {
-    uint32_t block, word, words[4];
-};
-
-static uint32_t next_word(struct source *source) {
-    if (source->word % 4 == 0) {
-        random_block((struct random_key){7, 0, 1}, source->block++, source->words);
-    }
-    return source->words[source->word++ % 4];
-}
-
-static uint64_t next_long(struct source *source) {
-    const uint64_t high = next_word(source);
-    return high << 32 | next_word(source);
-}
-
-static double next_double(struct source *source) {
-    double value;
-    do {
-        const uint64_t bits = next_long(source);
-        memcpy(&value, &bits, sizeof value);
-    } while (!isfinite(value));
-    return value;
-}
-
-/* A double half-way between two floats, or between two doubles in so many
- * digits, and texts of every shape that clients write. */
-static void make_text(struct source *source, char *text, size_t size) {
-    const uint64_t integer = next_long(source) >> next_word(source) % 64;
-    const int exponent = (int)(next_word(source) % 60) - 30;
-    const float unit = random_unit(next_word(source));
-    const double middle = ((double)unit + (double)nextafterf(unit, 2)) / 2;
-    switch (next_word(source) % 10) {
-    case 0:
-        snprintf(text, size, "%llu", (unsigned long long)integer);
-        break;
-    case 1:
-        snprintf(text, size, "%llue%d", (unsigned long long)integer, exponent);
-        break;
-    case 2:
-        snprintf(text, size, "%.17g", next_double(source));
-        break;
-    case 3:
-        snprintf(text, size, "%.*f", (int)(next_word(source) % 25), (double)unit);
-        break;
-    case 4:
-        snprintf(text, size, "%.60g", middle); /* exact */
-        break;
-    case 5:
-        snprintf(text, size, "%.17g", middle);
-        break;
-    case 6: /* half-way between two doubles: 2⁵³ + odd */
-        snprintf(text, size, "%llu", (unsigned long long)((1ull << 53) | integer >> 11 | 1));
-        break;
-    case 7:
-        snprintf(text, size, "%.*g", 1 + (int)(next_word(source) % 20),
-                 (double)unit * pow(10, exponent));
-        break;
-    case 8:
-        snprintf(text, size, "0.0000%llu", (unsigned long long)integer);
-        break;
-    default:
-        snprintf(text, size, "-%llu.%llue%d", (unsigned long long)(integer >> 40),
-                 (unsigned long long)(integer & 0xffffff), exponent * 12);
-        break;
-    }
-}
-
-START_TEST(test_a_million_texts_are_read_like_strtod) {
+/* NUMBER_TEXTS in the environment: so many instead. */
+START_TEST(test_texts_of_every_kind_are_read_like_strtod) {
+    const char *many = getenv("NUMBER_TEXTS");
+    const unsigned long long count = many != NULL ? strtoull(many, NULL, 10) : RANDOM_TEXTS;
     struct source source = {0};
-    char text[400];
-    for (int i = 0; i < RANDOM_TEXTS; i++) {
-        make_text(&source, text, sizeof text);
-        expect_reads_like_strtod(text);
+    char text[NUMBER_TEXT_MAX + 1];
+    for (unsigned long long i = 0; i < count; i++) {
+        const size_t length = number_text(&source, text);
+        double found;
+        if (!number_read(text, length, &found)) {
+            ck_abort_msg("'%s' was refused", text);
+        }
+        const double wanted = strtod(text, NULL);
+        if (bits_of(found) != bits_of(wanted)) { /* a passed assertion costs a write */
+            ck_abort_msg("'%s' is %a, wanted %a", text, found, wanted);
+        }
     }
 }
 END_TEST
@@ -277,7 +219,7 @@ START_TEST(test_written_doubles_read_back) {
     struct source source = {.block = 1u << 30};
     char text[NUMBER_TEXT_BYTES];
     for (int i = 0; i < RANDOM_WRITES; i++) {
-        const double value = next_double(&source);
+        const double value = source_double(&source);
         if (number_write_double(text, value) != strlen(text) ||
             bits_of(strtod(text, NULL)) != bits_of(value) ||
             bits_of(read_whole(text)) != bits_of(value)) {
@@ -305,16 +247,16 @@ static void expect_shortest_float(float value) {
 START_TEST(test_written_floats_read_back_and_are_shortest) {
     struct source source = {.block = 1u << 29};
     for (int i = 0; i < RANDOM_WRITES; i++) {
-        const uint32_t bits = next_word(&source);
+        const uint32_t bits = source_word(&source);
         float any;
         memcpy(&any, &bits, sizeof any);
         if (isfinite(any)) {
             expect_shortest_float(any);
         }
-        const float unit = random_unit(next_word(&source));
+        const float unit = random_unit(source_word(&source));
         expect_shortest_float(unit);
         expect_shortest_float(unit * unit * unit * 1e-4f);
-        expect_shortest_float((float)(next_word(&source) % 100000) / 1000);
+        expect_shortest_float((float)(source_word(&source) % 100000) / 1000);
         expect_shortest_float(unit * 0x1p24f);
     }
 }
@@ -342,13 +284,13 @@ END_TEST
 Suite *suite_number(void) {
     Suite *suite = suite_create("number");
     TCase *tests = tcase_create("number");
-    tcase_set_timeout(tests, 120);
+    tcase_set_timeout(tests, getenv("NUMBER_TEXTS") != NULL ? 3600 : 120);
     tcase_add_test(tests, test_what_is_no_json_number_is_refused);
     tcase_add_test(tests, test_known_numbers_are_read_to_the_bit);
     tcase_add_test(tests, test_a_number_of_the_longest_length_is_read);
     tcase_add_test(tests, test_the_last_of_many_digits_decides);
     tcase_add_test(tests, test_a_scan_tells_how_the_number_ended);
-    tcase_add_test(tests, test_a_million_texts_are_read_like_strtod);
+    tcase_add_test(tests, test_texts_of_every_kind_are_read_like_strtod);
     tcase_add_test(tests, test_numbers_are_written_in_their_shortest_form);
     tcase_add_test(tests, test_written_doubles_read_back);
     tcase_add_test(tests, test_written_floats_read_back_and_are_shortest);
