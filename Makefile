@@ -41,15 +41,15 @@ LINK := $(CC) $(LDFLAGS) -pthread $(INSTRUMENT)
 LIBRARY_SOURCES := $(filter-out server/main.c,$(wildcard core/*/*.c api/*.c server/*.c))
 SOURCES := $(wildcard core/*/*.[ch] api/*.[ch] server/*.[ch] tests/*/*.[ch] tests/bench/peers/*.[ch])
 PARSERS := $(addprefix api/,json_intake.c json_fields.c json_string.c csv_intake.c csv_cell.c \
-           safetensors_intake.c content_coding.c number.c intake.c intake_options.c dtype.c target.c \
-           prefer.c accept.c media_type.c) server/gate.c
+           safetensors_intake.c content_coding.c number.c number_list.c decimal.c intake.c \
+           intake_options.c dtype.c target.c prefer.c accept.c media_type.c) server/gate.c
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz-%,$(wildcard tests/fuzz/fuzz_*.c))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 quiet := $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),@:,@echo)
 Q := $(if $(V),,@)
 submake = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all demo check check-bits check-proxies check-container mutants stress bench bench-quick bench-peers lint format sanitize tsan fuzz fuzzers coverage coverage-report install clean help FORCE
+.PHONY: all demo check check-bits check-proxies check-container mutants stress bench bench-quick bench-peers bench-parsers lint format sanitize tsan fuzz fuzzers coverage coverage-report install clean help FORCE
 # Where packages may have to be installed first, a make of its own does the rest:
 # the flags above are known only once the packages are there.
 all: ## Build the daemon, build/mlpd
@@ -94,6 +94,10 @@ bench-peers: ## Print mlpd beside services of PyTorch and of scikit-learn; ROUND
 	+@$(submake) $(BUILD)/mlpd $(BUILD)/bench-peers
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BUILD)/bench-peers $(BUILD)/mlpd tests/bench/peers \
 	    $(ROUNDS) $(BENCH_SECONDS) $(BUILD)/bench-peers.json $(BUILD)/bench-peers.svg 'make $@ ROUNDS=$(ROUNDS)'
+bench-parsers: ## Read the same JSON with mlpd, simdjson, jansson (and yyjson where it is)
+	@tests/dependencies.sh parsers
+	+@$(submake) $(BUILD)/bench-parsers
+	@$(BUILD)/bench-parsers
 fuzz: ## Fuzz each parser for FUZZ_SECONDS=60 with libFuzzer
 	@tests/dependencies.sh check
 	+@$(submake) BUILD=$(BUILD)/fuzz CC=clang SANITIZE=fuzzer-no-link,address,undefined fuzzers
@@ -132,6 +136,11 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(quiet) "CC $<"
 	$(Q)$(COMPILE) -MMD -MP -c $< -o $@
+# simdjson's headers choose by these flags what its library chooses when it runs.
+$(BUILD)/tests/bench/peers/parsers.o: tests/bench/peers/parsers.cc $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(quiet) "CXX $<"
+	$(Q)$(CXX) -I. $(CPPFLAGS) -O3 -march=haswell -std=c++17 -Wall -Wextra -MMD -MP -c $< -o $@
 $(BUILD)/libmlpd.a: $(call objects,$(LIBRARY_SOURCES))
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
@@ -144,13 +153,15 @@ $(BUILD)/stress: $(call objects,tests/fault/*.c)
 $(BUILD)/bench: $(call objects,tests/bench/*.c) $(BUILD)/libmlpd.a
 $(BUILD)/bench-peers: $(call objects,tests/bench/peers/*.c \
     $(patsubst %,tests/bench/%.c,bodies daemon load process shape)) $(BUILD)/libmlpd.a
+$(BUILD)/bench-parsers: $(BUILD)/tests/bench/peers/parsers.o $(BUILD)/tests/bench/intake_speed.o $(BUILD)/libmlpd.a
+$(BUILD)/bench-parsers: LIBRARIES += -lsimdjson $(if $(wildcard /usr/include/yyjson.h),-lyyjson) -lstdc++
 $(BUILD)/unit $(BUILD)/integration $(BUILD)/demo $(BUILD)/bench $(BUILD)/bench-peers: LIBRARIES += $(TEST_LIBRARIES)
 $(BUILD)/unit: private LIBRARIES += -Wl,--wrap=_ck_assert_failed
 $(FUZZERS): $(BUILD)/fuzz-%: $(BUILD)/tests/fuzz/fuzz_%.o \
     $(call objects,tests/fuzz/intake_body.c tests/unit/intake_models.c) $(BUILD)/libmlpd.a
 $(FUZZERS): LIBRARIES += -fsanitize=fuzzer
-$(BUILD)/mlpd $(BUILD)/unit $(BUILD)/bits $(BUILD)/integration $(BUILD)/demo $(BUILD)/stress $(BUILD)/bench $(BUILD)/bench-peers $(FUZZERS):
+$(BUILD)/mlpd $(BUILD)/unit $(BUILD)/bits $(BUILD)/integration $(BUILD)/demo $(BUILD)/stress $(BUILD)/bench $(BUILD)/bench-peers $(BUILD)/bench-parsers $(FUZZERS):
 	$(quiet) "LD $@"
 	$(Q)$(LINK) $^ $(LIBRARIES) -o $@
 
--include $(patsubst %.c,$(BUILD)/%.d,$(filter %.c,$(SOURCES)))
+-include $(patsubst %.c,$(BUILD)/%.d,$(filter %.c,$(SOURCES))) $(BUILD)/tests/bench/peers/parsers.d

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that the Debian 12 packages for a purpose are there:
 #
-#   tests/dependencies.sh build|demo|check|proxies|container|coverage|lint|peers
+#   tests/dependencies.sh build|demo|check|proxies|container|coverage|lint|peers|parsers
 #
 # Nothing missing: silent.  Else root gets them installed through apt, and anyone
 # else is told the one command to run (exit 1).  This file is the list: the
@@ -15,6 +15,7 @@ check="$demo check clang libclang-rt-14-dev"
 command -v node >/dev/null 2>&1 || check="$check nodejs"
 command -v npm >/dev/null 2>&1 || check="$check npm"
 command -v python3 >/dev/null 2>&1 || check="$check python3"
+parsers="$build g++ libsimdjson-dev"
 proxies="$check haproxy nginx-light openssl"
 coverage="$check llvm"
 # debootstrap makes the base of the image, the others build and enter it.
@@ -29,13 +30,14 @@ case "${1:-}" in
 build) wanted=$build ;;
 demo) wanted=$demo ;;
 check) wanted=$check ;;
+parsers) wanted=$parsers ;;
 proxies) wanted=$proxies ;;
 container) wanted=$container ;;
 coverage) wanted=$coverage ;;
 lint) wanted=$lint ;;
 peers) wanted=$peers ;;
 *)
-    echo "usage: $0 build|demo|check|proxies|container|coverage|lint|peers" >&2
+    echo "usage: $0 build|demo|check|proxies|container|coverage|lint|peers|parsers" >&2
     exit 2
     ;;
 esac
