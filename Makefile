@@ -140,7 +140,8 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 $(BUILD)/tests/bench/peers/parsers.o: tests/bench/peers/parsers.cc $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(quiet) "CXX $<"
-	$(Q)$(CXX) -I. $(CPPFLAGS) -O3 -march=haswell -std=c++17 -Wall -Wextra -MMD -MP -c $< -o $@
+	$(Q)$(CXX) -I. $(CPPFLAGS) -O3 $(if $(findstring x86_64,$(shell $(CXX) -dumpmachine)),-march=haswell) \
+	    -std=c++17 -Wall -Wextra -MMD -MP -c $< -o $@
 $(BUILD)/libmlpd.a: $(call objects,$(LIBRARY_SOURCES))
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^

@@ -123,8 +123,8 @@ static bool multiply(uint64_t w, int exponent, double *value) {
     mantissa += tie ? (mantissa & 3) == 3 : mantissa & 1;
     mantissa >>= 1;
     /* Far from the ends of double, so a carry into bit 53 may run into the exponent. */
-    const uint64_t biased = (uint64_t)(log2_of_power(exponent) + 63 + top - zeros + 1023);
-    const uint64_t bits = ((biased - 1) << 52) + mantissa;
+    const int biased = log2_of_power(exponent) + 63 + top - zeros + 1023;
+    const uint64_t bits = ((uint64_t)(biased - 1) << 52) + mantissa;
     memcpy(value, &bits, sizeof bits);
     return true;
 }

@@ -523,16 +523,15 @@ static inline const char *skip_blanks(const char *at, const char *end) {
 }
 
 /* A list of plain numbers, up to `count`, as far as they lie wholly in the chunk with a
- * comma behind each; behind the last comma.  How many there were is added to *taken. */
-static const char *take_list(const struct intake *intake, enum intake_tensor tensor, const char *at,
-                             const char *end, float *numbers, size_t count, size_t *taken) {
+ * comma behind each, from *at to behind the last comma.  How many there were. */
+static size_t take_list(const struct intake *intake, enum intake_tensor tensor, const char **at,
+                        const char *end, float *numbers, size_t count) {
     const struct json_parser *parser = intake->parser;
     double values[INTAKE_LIST_NUMBERS];
     const size_t listed =
-        number_list_scan(parser->chunk, &at, end, values, size_min(count, INTAKE_LIST_NUMBERS));
+        number_list_scan(parser->chunk, at, end, values, size_min(count, INTAKE_LIST_NUMBERS));
     intake_numbers(intake, tensor, values, listed, numbers);
-    *taken += listed;
-    return at;
+    return listed;
 }
 
 /* The numbers of a row as far as they lie wholly in the chunk and in the row's
@@ -549,9 +548,10 @@ static const char *take_row_numbers(struct intake *intake, const char *at, const
     double value;
     while (count < room) {
         if (room >= LIST_NUMBERS_MIN) {
-            const size_t before = count;
-            at = take_list(intake, tensor, at, end, numbers + count, room - count, &count);
-            if (count > before) {
+            const size_t listed =
+                take_list(intake, tensor, &at, end, numbers + count, room - count);
+            if (listed > 0) {
+                count += listed;
                 parser->place = AT_NUMBER;
                 at = skip_blanks(at, end);
                 continue;

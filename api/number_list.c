@@ -181,7 +181,8 @@ WITH_AVX2 static size_t scan(const char *begin, const char **from, const char *e
 size_t number_list_scan(const char *begin, const char **from, const char *end, double *values,
                         size_t count) {
 #ifdef WITH_AVX2
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) {
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+        __builtin_cpu_supports("bmi2")) {
         return scan(begin, from, end, values, count);
     }
 #endif

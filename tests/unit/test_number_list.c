@@ -18,7 +18,8 @@
 /* Where lists are left to number_scan. */
 static bool reads_nothing(void) {
 #if defined __x86_64__ && !defined MLPD_ONE_VARIANT
-    return !__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2");
+    return !__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi") ||
+           !__builtin_cpu_supports("bmi2");
 #else
     return true;
 #endif
