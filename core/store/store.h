@@ -191,7 +191,7 @@ typedef bool store_checkpoint_function(const struct store_checkpoint *checkpoint
 /* --- the store ----------------------------------------------------------------- */
 
 struct store_figures {
-    uint64_t bytes;         /* on disk, the log of the database with it */
+    uint64_t bytes;          /* on disk, the log of the database with it */
     uint64_t bytes_unsynced; /* of that, what a crash of the machine could lose */
     uint64_t commits, syncs;
 };
@@ -227,14 +227,14 @@ struct store_functions {
                                           struct error *error);
     enum store_result (*read_snapshot_head)(struct store *store, const char *model, void **head,
                                             size_t *bytes, struct error *error);
-    enum store_result (*read_chunk)(struct store *store, uint64_t blob, uint64_t index,
-                                    void *into, size_t room, size_t *bytes, struct error *error);
+    enum store_result (*read_chunk)(struct store *store, uint64_t blob, uint64_t index, void *into,
+                                    size_t room, size_t *bytes, struct error *error);
     enum store_result (*read_note)(struct store *store, const char *name, char *text, size_t room,
                                    struct error *error);
     enum store_result (*write_note)(struct store *store, const char *name, const char *text,
                                     struct error *error);
-    enum store_result (*backup)(struct store *store, const char *name, bool *more,
-                                uint64_t *bytes, struct error *error);
+    enum store_result (*backup)(struct store *store, const char *name, bool *more, uint64_t *bytes,
+                                struct error *error);
     struct store_figures (*look)(const struct store *store);
     void (*close)(struct store *store);
 };
