@@ -21,7 +21,7 @@
  * that the connection can go on. */
 #define DISCARD_BYTES_MAX ((uint64_t)1 << 20)
 
-enum state { RUNNING, WAITING, READY, EXPIRED, GONE };
+enum exchange_state { RUNNING, WAITING, READY, EXPIRED, GONE };
 
 /* Owned by the HTTP thread of its connection, except for the fields named
  * otherwise. */
@@ -47,7 +47,7 @@ struct exchange {
 
     /* Any thread.  Only its release and acquire order what the completion's thread
      * wrote before what the HTTP thread reads after the resume. */
-    _Atomic enum state state;
+    _Atomic enum exchange_state state;
     /* Any thread.  Transport, completion, body; the last one frees. */
     atomic_uint references;
     struct completion completion; /* fixed; handed to the engine by call_start */
@@ -92,9 +92,9 @@ static void release(struct exchange *exchange) {
 /* The one way out of WAITING.  While the connection is suspended the transport's
  * reference stands, so the exchange lives until resume has been called; after it,
  * it may be gone, and only `all` is touched. */
-static void end_wait(struct exchange *exchange, enum state next) {
+static void end_wait(struct exchange *exchange, enum exchange_state next) {
     struct exchanges *all = exchange->all;
-    enum state expected = WAITING;
+    enum exchange_state expected = WAITING;
     if (atomic_compare_exchange_strong_explicit(&exchange->state, &expected, next,
                                                 memory_order_acq_rel, memory_order_relaxed)) {
         all->transport->resume(exchange->connection);
@@ -146,12 +146,12 @@ static bool begin_wait(struct exchange *exchange) {
 }
 
 /* Whether a wait is over of which the call has not heard yet. */
-static bool has_waited(enum state state) {
+static bool has_waited(enum exchange_state state) {
     return state == READY || state == EXPIRED || state == GONE;
 }
 
 /* The api's next word after a wait is over. */
-static enum call_state end_suspension(struct exchange *exchange, enum state state) {
+static enum call_state end_suspension(struct exchange *exchange, enum exchange_state state) {
     reaper_forget(exchange->all->reaper, &exchange->watched);
     atomic_store_explicit(&exchange->state, RUNNING, memory_order_relaxed);
     if (exchange->postponed) {
@@ -350,7 +350,7 @@ static void count_answering(struct exchange *exchange) {
 }
 
 enum exchange_step exchange_end(struct exchange *exchange) {
-    const enum state state = atomic_load_explicit(&exchange->state, memory_order_acquire);
+    const enum exchange_state state = atomic_load_explicit(&exchange->state, memory_order_acquire);
     if (state == WAITING) {
         return EXCHANGE_WAIT; /* still suspended: there is nothing to do */
     }
@@ -400,7 +400,7 @@ const struct buffer *exchange_body(const struct exchange *exchange) {
 
 /* The piece before is sent: CALL_ANSWERED, and the next one is there (an empty one: the
  * end), or CALL_WAITING, or CALL_BROKEN. */
-static enum call_state next_piece(struct exchange *exchange, enum state state) {
+static enum call_state next_piece(struct exchange *exchange, enum exchange_state state) {
     exchange->piece_bytes = 0;
     return has_waited(state) ? end_suspension(exchange, state) : call_next_piece(exchange->call);
 }
@@ -408,7 +408,8 @@ static enum call_state next_piece(struct exchange *exchange, enum state state) {
 ptrdiff_t exchange_read(struct exchange *exchange, char *bytes, size_t size) {
     const struct buffer *piece = &call_response(exchange->call)->body;
     if (exchange->piece_bytes == piece->used) {
-        const enum state state = atomic_load_explicit(&exchange->state, memory_order_acquire);
+        const enum exchange_state state =
+            atomic_load_explicit(&exchange->state, memory_order_acquire);
         if (state == WAITING) {
             return EXCHANGE_READ_SUSPENDED; /* still: there is nothing to do */
         }
@@ -506,7 +507,7 @@ void exchange_finish(struct exchange *exchange) {
         reaper_linger(all->reaper, all->transport->socket(exchange->connection),
                       worth_discarding(exchange));
     }
-    const enum state state = atomic_load_explicit(&exchange->state, memory_order_acquire);
+    const enum exchange_state state = atomic_load_explicit(&exchange->state, memory_order_acquire);
     if (exchange->call != NULL) {
         /* Resumed, but the connection broke before the call heard of it.  A call
          * that expired has to know, since its completion is outstanding. */

@@ -138,6 +138,26 @@ enum error_code engine_change_settings(struct engine *engine, struct model *mode
                                        struct completion *acknowledged, struct entry **entry,
                                        double *retry_after_seconds, struct error *error);
 
+/* --- states ------------------------------------------------------------------- */
+
+/* Take the model's state at this place in the order of its entries: once the entry is done,
+ * entry->numbers has it, and nobody writes it any more.  The model goes on as if nothing had
+ * been.  `acknowledged` and `*entry` as above.  ERROR_STALE, ERROR_MEMORY, ERROR_FULL,
+ * ERROR_GONE, ERROR_CLOSED: then nothing is called. */
+enum error_code engine_take_state(struct engine *engine, struct model *model, uint64_t revision,
+                                  struct completion *acknowledged, struct entry **entry,
+                                  double *retry_after_seconds, struct error *error);
+
+/* From this place on the model's numbers are those of `state`, its step and its count of
+ * examples with them; settings stay as they are, under a new revision.  A slot of the
+ * optimizer that the state lacks begins anew.  Takes a reference to the state.
+ * ERROR_INVALID when the state is not one of such a network; else as engine_take_state, and
+ * ERROR_STALE also when others change the settings all the time. */
+enum error_code engine_restore(struct engine *engine, struct model *model, struct state *state,
+                               uint64_t revision, struct completion *acknowledged,
+                               struct entry **entry, double *retry_after_seconds,
+                               struct error *error);
+
 /* --- queries ------------------------------------------------------------------ */
 
 /* Ask a query; `completion` is called when query->error or its answer stands.

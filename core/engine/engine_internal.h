@@ -1,6 +1,6 @@
 /* The engine from the inside, for the files that are its face: engine.c (life, queries,
  * figures), engine_models.c (models come and go), engine_queue.c (what decides their
- * weights is handed in). */
+ * weights is handed in), engine_states.c (their states are taken out and put back). */
 #ifndef MLPD_CORE_ENGINE_ENGINE_INTERNAL_H
 #define MLPD_CORE_ENGINE_ENGINE_INTERNAL_H
 
@@ -32,6 +32,12 @@ struct engine {
 
 /* ERROR_CLOSED when the engine takes no new work. */
 enum error_code engine_check_open(const struct engine *engine, struct error *error);
+
+/* Hand in an admitted entry that was built on the settings `base`; where it has new ones they
+ * are the newest from now on.  ERROR_STALE when `base` is not any more: then the entry is
+ * counted out again. */
+enum error_code engine_submit_on(struct engine *engine, struct entry *entry,
+                                 const struct settings *base, struct error *error);
 
 /* local_predictor.c: add their numbers to `all`; free them, when their threads are over. */
 void local_predictors_collect(struct engine *engine, struct statistics *all);

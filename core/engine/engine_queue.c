@@ -154,14 +154,17 @@ static enum error_code add_slot(struct entry *entry, const struct specification 
 
 /* The newest settings change and their entry enters the writer's queue in one
  * step, so that the order of revisions is the order of entries. */
-static enum error_code submit_settings(struct engine *engine, struct entry *entry,
-                                       const struct settings *base, struct error *error) {
+enum error_code engine_submit_on(struct engine *engine, struct entry *entry,
+                                 const struct settings *base, struct error *error) {
     struct model *model = entry->model;
+    struct settings *former = NULL;
     pthread_mutex_lock(&model->lock);
     const bool newest = model->settings == base;
-    struct settings *former = newest ? model->settings : NULL;
     if (newest) {
-        model->settings = settings_reference(entry->settings);
+        if (entry->settings != NULL) {
+            former = model->settings;
+            model->settings = settings_reference(entry->settings);
+        }
         writer_submit(&engine->writer, &entry, 1);
     }
     pthread_mutex_unlock(&model->lock);
@@ -199,7 +202,7 @@ enum error_code engine_change_settings(struct engine *engine, struct model *mode
         code = queue_admit(model, 1, retry_after_seconds, error);
     }
     if (code == ERROR_NONE) {
-        code = submit_settings(engine, entry, base, error);
+        code = engine_submit_on(engine, entry, base, error);
     }
     if (code != ERROR_NONE) {
         settings->specification.class_weights = NULL; /* the caller's again */

@@ -3,6 +3,7 @@
 
 #include "core/base/memory.h"
 #include "core/engine/model.h"
+#include "core/engine/state.h"
 
 /* Of an entry without its contents: itself, and the blocks of its examples. */
 #define ENTRY_BYTES (sizeof(struct entry) + 4 * MEMORY_BLOCK_OVERHEAD)
@@ -60,6 +61,7 @@ void entry_release(struct entry *entry) {
     }
     example_set_release(entry->set);
     settings_release(entry->settings);
+    state_release(entry->numbers);
     key_record_release(entry->record);
     memory_free(entry->first);
     ledger_release(entry->model->ledger, ENTRY_BYTES + entry->first_bytes);

@@ -1,7 +1,7 @@
 /* An entry of a model's queue: one thing that decides its weights.
  *
- * Batches, changed settings, resets and the taking of a copy have one queue, so
- * that they take effect in the order in which they were acknowledged.  An entry
+ * Batches, changed settings, resets, restores and the taking of a copy have one queue,
+ * so that they take effect in the order in which they were acknowledged.  An entry
  * is submitted, acknowledged by the writer (a batch gets its number then), queued,
  * and finished by the trainer.
  *
@@ -22,12 +22,15 @@
 #include "core/engine/settings.h"
 
 struct model;
+struct state;
 
 enum entry_kind {
     ENTRY_BATCH,
     ENTRY_SETTINGS, /* from here on these settings are in force */
     ENTRY_RESET,    /* fresh weights, step 0, from the seed of these settings */
-    ENTRY_CLONE     /* the target becomes a copy of what stands at this place */
+    ENTRY_CLONE,    /* the target becomes a copy of what stands at this place */
+    ENTRY_TAKE,     /* `numbers` become a copy of the same; of the model nothing changes */
+    ENTRY_RESTORE   /* the model's numbers become `numbers` */
 };
 
 struct entry {
@@ -48,13 +51,17 @@ struct entry {
     struct key_record *record; /* referenced: of the key that it came with, as the last batch of
                                 * its request; else NULL */
 
-    /* ENTRY_SETTINGS, ENTRY_RESET; of ENTRY_CLONE those that the target was made of */
+    /* ENTRY_SETTINGS, ENTRY_RESET, ENTRY_RESTORE; of ENTRY_CLONE those that the target was made of
+     */
     struct settings *settings; /* referenced */
     float *first;              /* a slot that these settings need and the former did not */
     size_t first_bytes;        /* what it has in the ledger */
 
     /* ENTRY_CLONE */
     struct model *target; /* referenced; nobody can find it yet */
+
+    /* ENTRY_TAKE, which fills it; ENTRY_RESTORE, which reads it */
+    struct state *numbers; /* referenced */
 };
 
 /* An entry without contents; takes a reference to the model.  NULL when there is

@@ -6,6 +6,7 @@
 #include "core/base/checked.h"
 #include "core/engine/clock.h"
 #include "core/engine/queue.h"
+#include "core/engine/state.h"
 #include "core/maths/pass.h"
 
 #define LOOK_NANOSECONDS 500000
@@ -237,6 +238,21 @@ static void copy_to_target(struct worker *worker, struct model *model, struct en
     finish_change(worker, model, entry);
 }
 
+/* It was made for as many slots as the settings in force here need. */
+static void take_state(struct worker *worker, struct model *model, struct entry *entry) {
+    state_take(entry->numbers, model, (struct pause){serve_predictions, worker});
+    finish_change(worker, model, entry);
+}
+
+static void restore(struct worker *worker, struct model *model, struct entry *entry) {
+    const struct state_head *head = entry->numbers->head;
+    put_in_force(worker, model, entry);
+    struct weights *spare = wait_for_spare(worker, model);
+    state_put(entry->numbers, model, spare, (struct pause){serve_predictions, worker});
+    publish(model, spare, head->step, head->examples, clock_wall_seconds());
+    finish_change(worker, model, entry);
+}
+
 /* Returns about how much work it was. */
 static double finish_run(struct worker *worker, struct model *model, struct run *run) {
     struct entry *entry = run->entries[0];
@@ -257,6 +273,12 @@ static double finish_run(struct worker *worker, struct model *model, struct run 
         break;
     case ENTRY_CLONE:
         copy_to_target(worker, model, entry);
+        break;
+    case ENTRY_TAKE:
+        take_state(worker, model, entry);
+        break;
+    case ENTRY_RESTORE:
+        restore(worker, model, entry);
         break;
     }
     return 4.0 * (double)model->network.parameter_floats;

@@ -78,6 +78,7 @@
     SUITE(engine_trainer)                                                                          \
     SUITE(engine_predictor)                                                                        \
     SUITE(engine_local_predictor)                                                                  \
+    SUITE(engine_states)                                                                           \
     SUITE(engine_statistics)                                                                       \
     SUITE(engine_life)                                                                             \
     SUITE(engine_bits)                                                                             \

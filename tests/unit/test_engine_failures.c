@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/base/memory.h"
+#include "core/engine/state.h"
 #include "tests/unit/engine_fixture.h"
 #include "tests/unit/expect.h"
 #include "tests/unit/suites.h"
@@ -38,6 +39,7 @@ struct stage {
     struct examples examples;
     const char *description;            /* NULL: the call takes no specification */
     struct specification specification; /* new for each attempt */
+    struct state *state;                /* referenced: what was taken */
     struct latch latch;
 };
 
@@ -335,6 +337,47 @@ START_TEST(test_a_clone_that_cannot_be_made_leaves_nothing) {
 }
 END_TEST
 
+static enum error_code try_take(struct stage *stage, struct error *error) {
+    struct entry *entry;
+    double retry_after_seconds;
+    const enum error_code code =
+        engine_take_state(stage->engine, stage->model, 0, &stage->latch.completion, &entry,
+                          &retry_after_seconds, error);
+    memory_fail_after(-1); /* what follows is the test's own */
+    if (code == ERROR_NONE) {
+        latch_wait(&stage->latch, 1);
+        state_release(stage->state);
+        stage->state = state_reference(entry->numbers);
+        ck_assert(fixture_finish(entry).state == ENTRY_DONE);
+    }
+    return code;
+}
+
+static enum error_code try_restore(struct stage *stage, struct error *error) {
+    struct entry *entry;
+    double retry_after_seconds;
+    const enum error_code code =
+        engine_restore(stage->engine, stage->model, stage->state, 0, &stage->latch.completion,
+                       &entry, &retry_after_seconds, error);
+    memory_fail_after(-1); /* what follows is the test's own */
+    if (code == ERROR_NONE) {
+        latch_wait(&stage->latch, 1);
+        ck_assert(fixture_finish(entry).state == ENTRY_DONE);
+    }
+    return code;
+}
+
+START_TEST(test_a_state_that_cannot_be_taken_or_restored_leaves_nothing) {
+    struct stage stage;
+    begin(&stage, "30-20-5 weighted");
+    fail_in_turn(&stage, "taking a state", try_take, 2);
+    AWAIT(engine_look(stage.engine).backlog == 0);
+    fail_in_turn(&stage, "a restore", try_restore, 2);
+    state_release(stage.state);
+    end(&stage);
+}
+END_TEST
+
 START_TEST(test_a_waiter_that_cannot_be_made_is_null) {
     memory_fail_after(0);
     ck_assert(waiter_create(WAIT_FOR_STEP, 1, NULL) == NULL);
@@ -373,6 +416,7 @@ Suite *suite_engine_failures(void) {
     tcase_add_test(tests, test_a_query_that_cannot_be_made_leaves_nothing);
     tcase_add_test(tests, test_a_change_that_cannot_be_taken_leaves_nothing);
     tcase_add_test(tests, test_a_clone_that_cannot_be_made_leaves_nothing);
+    tcase_add_test(tests, test_a_state_that_cannot_be_taken_or_restored_leaves_nothing);
     tcase_add_test(tests, test_a_waiter_that_cannot_be_made_is_null);
     tcase_add_test(tests, test_a_worker_without_memory_for_scratch_tries_again);
     suite_add_tcase(suite, tests);
