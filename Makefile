@@ -154,7 +154,7 @@ $(BUILD)/stress: $(call objects,tests/fault/*.c)
 $(BUILD)/bench: $(call objects,tests/bench/*.c) $(BUILD)/libmlpd.a
 $(BUILD)/bench-peers: $(call objects,tests/bench/peers/*.c \
     $(patsubst %,tests/bench/%.c,bodies daemon load process shape)) $(BUILD)/libmlpd.a
-$(BUILD)/bench-parsers: $(BUILD)/tests/bench/peers/parsers.o $(BUILD)/tests/bench/intake_speed.o $(BUILD)/libmlpd.a
+$(BUILD)/bench-parsers: $(BUILD)/tests/bench/peers/parsers.o $(BUILD)/tests/bench/intake_load.o $(BUILD)/libmlpd.a
 $(BUILD)/bench-parsers: LIBRARIES += -lsimdjson $(if $(wildcard /usr/include/yyjson.h),-lyyjson) -lstdc++
 $(BUILD)/unit $(BUILD)/integration $(BUILD)/demo $(BUILD)/bench $(BUILD)/bench-peers: LIBRARIES += $(TEST_LIBRARIES)
 $(BUILD)/unit: private LIBRARIES += -Wl,--wrap=_ck_assert_failed

@@ -16,6 +16,7 @@
 #include "tests/bench/bare.h"
 #include "tests/bench/ceiling.h"
 #include "tests/bench/daemon.h"
+#include "tests/bench/intake.h"
 #include "tests/bench/many_models.h"
 #include "tests/bench/measurement.h"
 #include "tests/bench/predictions.h"
@@ -94,6 +95,7 @@ int main(int argc, char **argv) {
            sysconf(_SC_NPROCESSORS_ONLN), cpu, product_description(), rounds, seconds);
     fflush(stdout);
     measurement_add("machine", "GB/s", run_copy, "memcpy, one core");
+    intake_measurements();
     training_measurements();
     prediction_measurements();
     many_models_measurements();

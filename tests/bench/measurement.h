@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "tests/bench/bodies.h"
+#include "tests/bench/intake_load.h"
 
 #define ROUNDS_MAX 25
 
@@ -28,6 +29,7 @@ struct measurement {
     const struct shape *shape;
     enum optimizer optimizer;
     enum body_format format;
+    enum intake_body intake;          /* of intake by itself */
     size_t models, connections, rows; /* rows of a request */
     bool training;                    /* something else trains meanwhile */
 

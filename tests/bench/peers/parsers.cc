@@ -19,11 +19,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <stdexcept>
 #include <vector>
 
-#include "tests/bench/intake_speed.h"
+#include "tests/bench/intake_load.h"
 
 namespace {
 
@@ -33,12 +32,6 @@ struct subject {
     std::vector<float> inputs;
     std::vector<int> labels;
 };
-
-double cpu_seconds() {
-    timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return double(now.tv_sec) + double(now.tv_nsec) * 1e-9;
-}
 
 void take_number(subject &s, double value) {
     const float number = float(value);
@@ -126,13 +119,13 @@ double run_intake(subject &s) {
 
 /* The matrix is a new one each time, as mlpd's is, which is handed on. */
 template <void run(subject &)> double timed(subject &s) {
-    const double start = cpu_seconds();
+    const double start = intake_load_clock();
     s.inputs = std::vector<float>();
     s.labels = std::vector<int>();
     s.inputs.reserve(s.load->rows * s.load->columns);
     s.labels.reserve(s.load->rows);
     run(s);
-    return cpu_seconds() - start;
+    return intake_load_clock() - start;
 }
 
 const struct {

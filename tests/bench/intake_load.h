@@ -1,11 +1,8 @@
-/* How fast bodies become tensors: the intake by itself, without HTTP.
- *
- * A body of rows with labels, for 784-256-128-10 or for 4-16-3, is fed in chunks as
- * libmicrohttpd hands them on, through api/intake.h into buffers of a ledger, checks and
- * all.  One thread; the time is that thread's CPU time.  Ends the program when intake
- * refuses. */
-#ifndef MLPD_TESTS_BENCH_INTAKE_SPEED_H
-#define MLPD_TESTS_BENCH_INTAKE_SPEED_H
+/* Bodies for the intake by itself, without HTTP: rows with labels, of 784 numbers or of
+ * four, which are fed in chunks as libmicrohttpd hands them on, through api/intake.h into
+ * buffers of a ledger, checks and all.  Ends the program when intake refuses.  One thread. */
+#ifndef MLPD_TESTS_BENCH_INTAKE_LOAD_H
+#define MLPD_TESTS_BENCH_INTAKE_LOAD_H
 
 #include <stddef.h>
 
@@ -39,19 +36,15 @@ struct intake_load {
     struct intake_load_state *state;
 };
 
+/* CPU seconds of the thread. */
+double intake_load_clock(void);
+
 struct intake_load *intake_load_create(enum intake_body body);
 void intake_load_destroy(struct intake_load *load);
 
 /* Take the body in once; the CPU seconds of it.  `inputs`, where it is not NULL, gets
  * the numbers [rows × columns]. */
 double intake_load_run(struct intake_load *load, float *inputs);
-
-struct intake_speed {
-    double bytes, numbers; /* a CPU second */
-};
-
-/* Take a body in again and again for some seconds. */
-struct intake_speed intake_speed(enum intake_body body, double seconds);
 
 #ifdef __cplusplus
 }

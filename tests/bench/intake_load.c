@@ -1,5 +1,5 @@
-/* See intake_speed.h. */
-#include "tests/bench/intake_speed.h"
+/* See intake_load.h. */
+#include "tests/bench/intake_load.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -209,7 +209,7 @@ void intake_load_destroy(struct intake_load *load) {
     free(load);
 }
 
-static double cpu_seconds(void) {
+double intake_load_clock(void) {
     struct timespec now;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
@@ -223,7 +223,7 @@ double intake_load_run(struct intake_load *load, float *inputs) {
                                            .body_bytes = load->size};
     struct error error = {ERROR_MEMORY, "no memory", ""};
     enum error_code code = ERROR_NONE;
-    const double start = cpu_seconds();
+    const double start = intake_load_clock();
     struct intake *intake = intake_create(load->state->format, &request);
     if (intake == NULL) {
         end_by(&error);
@@ -235,24 +235,10 @@ double intake_load_run(struct intake_load *load, float *inputs) {
     if (code != ERROR_NONE || intake_end(intake, &error) != ERROR_NONE) {
         end_by(&error);
     }
-    const double seconds = cpu_seconds() - start;
+    const double seconds = intake_load_clock() - start;
     if (inputs != NULL) {
         memcpy(inputs, intake->examples.inputs.data, load->rows * load->columns * sizeof *inputs);
     }
     intake_destroy(intake);
     return seconds;
-}
-
-struct intake_speed intake_speed(enum intake_body body, double seconds) {
-    struct intake_load *load = intake_load_create(body);
-    (void)intake_load_run(load, NULL); /* memory and caches as they will be */
-    double taken = 0;
-    size_t runs = 0;
-    for (; taken < seconds; runs++) {
-        taken += intake_load_run(load, NULL);
-    }
-    const struct intake_speed speed = {.bytes = (double)(runs * load->size) / taken,
-                                       .numbers = (double)(runs * NUMBERS) / taken};
-    intake_load_destroy(load);
-    return speed;
 }
