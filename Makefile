@@ -148,7 +148,7 @@ $(BUILD)/libmlpd.a: $(call objects,$(LIBRARY_SOURCES))
 $(BUILD)/mlpd: $(call objects,server/main.c) $(BUILD)/libmlpd.a
 $(BUILD)/unit: $(call objects,tests/unit/*.c tests/reference/*.c tests/data/*.c) $(BUILD)/libmlpd.a
 $(BUILD)/bits: $(call objects,tests/bits/bits.c) $(BUILD)/libmlpd.a
-$(BUILD)/integration: $(call objects,tests/integration/*.c)
+$(BUILD)/integration: $(call objects,tests/integration/*.c tests/reference/reference.c)
 $(BUILD)/demo: $(call objects,tests/demo/*.c tests/data/*.c)
 $(BUILD)/stress: $(call objects,tests/fault/*.c)
 $(BUILD)/bench: $(call objects,tests/bench/*.c) $(BUILD)/libmlpd.a

@@ -224,6 +224,7 @@ void call_destroy(struct call *call) {
     if (call->created != NULL) {
         model_release(call->created);
     }
+    model_export_destroy(call->export);
     if (call->model != NULL) {
         model_release(call->model);
     }

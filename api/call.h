@@ -103,6 +103,7 @@ struct response {
      * end.  It may let the call wait, and then the call's resume makes the piece.
      * False when there was no memory to go on with. */
     bool (*next_piece)(struct call *call);
+    uint64_t body_bytes; /* of all pieces together; 0: not known */
 };
 
 enum call_state {

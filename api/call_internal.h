@@ -12,6 +12,7 @@
 #include "api/intake.h"
 #include "api/json_write.h"
 #include "api/loss_stream.h"
+#include "api/model_export.h"
 #include "api/route.h"
 #include "api/target.h"
 
@@ -64,9 +65,10 @@ struct call {
     bool is_cut; /* so it is answered, also as a repeat */
     struct waiter *waiter;
     struct query *query;
-    struct model *created; /* the model that a create call makes */
-    bool repeated;         /* or that an earlier one made */
-    uint64_t first, last;  /* numbers from the address or the query */
+    struct model *created;       /* the model that a create call makes */
+    bool repeated;               /* or that an earlier one made */
+    struct model_export *export; /* or NULL */
+    uint64_t first, last;        /* numbers from the address or the query */
 
     /* A long answer that is written piece by piece. */
     struct json_writer stream;

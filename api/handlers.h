@@ -30,6 +30,9 @@ void predictions_post(struct call *call);
 /* evaluations.c */
 void evaluations_post(struct call *call);
 
+/* exports.c */
+void exports_show(struct call *call);
+
 /* server_info.c */
 void server_describe(struct call *call);
 

@@ -10,6 +10,8 @@
 #define MEDIA_TYPE_JSON "application/json"
 #define MEDIA_TYPE_CSV "text/csv"
 #define MEDIA_TYPE_EVENTS "text/event-stream"
+#define MEDIA_TYPE_SAFETENSORS "application/vnd.safetensors"
+#define MEDIA_TYPE_BYTES "application/octet-stream"
 
 /* application/json, text/json, …+json, or none at all (NULL). */
 bool media_type_is_json(const char *type);

@@ -110,6 +110,7 @@ static const struct {
 } response_headers[] = {
     {"Accept-Encoding", SCHEMA_CONST(CONTENT_CODINGS), "The codings that a body may come in."},
     {"Cache-Control", SCHEMA_TEXT, "How long it may be kept."},
+    {"Content-Disposition", SCHEMA_TEXT, "What a file of it is to be called (RFC 6266)."},
     {"ETag", SCHEMA_TEXT, "The entity tag, for If-Match or If-None-Match."},
     {"Idempotent-Replayed", "'type': 'string', 'const': 'true'",
      "It is the answer to a repeat: nothing was done again."},

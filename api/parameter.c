@@ -143,4 +143,17 @@ const struct parameter_description parameter_descriptions[PARAMETER_COUNT] = {
             .documentation = "The field `confusion_matrix` of a JSON body, for every body: the "
                              "matrix also of very many classes.",
         },
+    [PARAMETER_EXPORT_FORMAT] =
+        {
+            .name = "format",
+            .type = PARAMETER_TEXT,
+            .documentation = "`safetensors`, which is what comes without it, or `onnx`.",
+        },
+    [PARAMETER_OPTIMIZER] =
+        {
+            .name = "optimizer",
+            .type = PARAMETER_BOOLEAN,
+            .documentation = "The optimizer's state, too, so that training can go on to the same "
+                             "bits; of a safetensors file.",
+        },
 };

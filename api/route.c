@@ -172,6 +172,41 @@ const struct route routes[] = {
                  .handle = changes_reset,
              },
          }},
+    {.segments = {"v1", "models", MODEL_SEGMENT, "export"},
+     .tag = "models",
+     .handlers =
+         {
+             {
+                 .method = "GET",
+                 .operation = "exportModel",
+                 .summary = "Take the model away as a file",
+                 .description =
+                     "In the order of the batches: what was acknowledged before is in it.  A "
+                     "safetensors file has the names that PyTorch's `nn.Sequential` gives its "
+                     "parameters and buffers, which begin with a digit, and where inputs are "
+                     "standardised `standardizer.mean` and `.scale` (the inputs are (x − mean)·"
+                     "scale), and can be made a model again.  An ONNX file has the whole of "
+                     "inference.",
+                 .scope = SCOPE_READ,
+                 .body = BODY_NONE,
+                 .parameters = {PARAMETER_EXPORT_FORMAT, PARAMETER_OPTIMIZER},
+                 .hears = {HEADER_PREFER, HEADER_IF_MATCH},
+                 .answers =
+                     {
+                         {.status = 200,
+                          .schema = "ModelFile",
+                          .media_type = MEDIA_TYPE_SAFETENSORS,
+                          .headers = "Content-Disposition Cache-Control Preference-Applied",
+                          .when = "The file."},
+                         {.status = 200,
+                          .schema = "OnnxFile",
+                          .media_type = MEDIA_TYPE_BYTES,
+                          .when = "With `format=onnx`."},
+                     },
+                 .errors = {409, 410, 412, 504},
+                 .handle = exports_show,
+             },
+         }},
     {.segments = {"v1", "models", MODEL_SEGMENT, "batches"},
      .tag = "batches",
      .handlers =

@@ -431,6 +431,14 @@ const struct schema answer_schemas[] = {
     {"RegressionEvaluation", "The loss and the metrics of a regression.",
      .fields = regression_evaluation_fields},
     {"ClassMetrics", "The metrics of one class.", .fields = class_metrics_fields},
+    {"ModelFile",
+     "A safetensors file: tensors as PyTorch's nn.Sequential names them, `__metadata__.config` "
+     "the create body.",
+     .keywords = SCHEMA_BINARY},
+    {"OnnxFile",
+     "An ONNX file (IR 7, operators 13): `inputs` [batch, inputs] float32 to `outputs`, and the "
+     "create body in metadata_props.",
+     .keywords = SCHEMA_BINARY},
     {"Server", "This process.", .fields = server_fields},
     {"Build", "How the program was built.", .fields = build_fields},
     {"Libraries", "The versions of the libraries that run.", .fields = libraries_fields},

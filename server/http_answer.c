@@ -93,13 +93,15 @@ static ssize_t read_pieces(void *context, uint64_t position, char *bytes, size_t
 }
 
 /* A body in pieces is read by the connection's own thread before the request's
- * completion, so it needs no reference to the exchange.  HTTP/1.0 has no way to send it
- * but up to the close, and that mode also keeps HEAD from being followed by the stray
- * end of a body that was not sent. */
-static struct MHD_Response *create_in_pieces(const char *method, struct exchange *exchange) {
-    struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE_BYTES,
-                                                                      read_pieces, exchange, NULL);
-    if (response != NULL && strcmp(method, MHD_HTTP_METHOD_HEAD) == 0) {
+ * completion, so it needs no reference to the exchange.  Where its size is not known,
+ * HTTP/1.0 has no way to send it but up to the close, and that mode also keeps HEAD from being
+ * followed by the stray end of a body that was not sent. */
+static struct MHD_Response *create_in_pieces(const char *method, const struct response *answer,
+                                             struct exchange *exchange) {
+    const bool is_known = answer->body_bytes > 0;
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        is_known ? answer->body_bytes : MHD_SIZE_UNKNOWN, PIECE_BYTES, read_pieces, exchange, NULL);
+    if (response != NULL && !is_known && strcmp(method, MHD_HTTP_METHOD_HEAD) == 0) {
         MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
     }
     return response;
@@ -138,8 +140,9 @@ enum MHD_Result http_answer_queue(const struct http_answers *answers,
     if (answer == NULL) {
         return http_answer_refuse(answers, connection, refusal, exchange_id(exchange));
     }
-    struct MHD_Response *response =
-        answer->next_piece == NULL ? create_whole(exchange) : create_in_pieces(method, exchange);
+    struct MHD_Response *response = answer->next_piece == NULL
+                                        ? create_whole(exchange)
+                                        : create_in_pieces(method, answer, exchange);
     if (response == NULL) {
         exchange_refuse(exchange, REFUSAL_MEMORY);
         return http_answer_refuse(answers, connection, REFUSAL_MEMORY, "");

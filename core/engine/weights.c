@@ -63,6 +63,9 @@ void weights_clear(struct weights *weights, const struct network *network, struc
         pause_call(pause);
     }
     weights->standardizer.count = 0;
+    for (size_t i = 0; network->standardize && i < network->inputs; i++) {
+        weights->standardizer.scale[i] = 1; /* which leaves inputs as they are */
+    }
 }
 
 void weights_copy(struct weights *to, const struct weights *from, const struct network *network,

@@ -45,7 +45,7 @@ void weights_free(struct weights *weights);
 void weights_copy(struct weights *to, const struct weights *from, const struct network *network,
                   struct pause pause);
 
-/* All numbers 0, in bounded pieces. */
+/* All numbers 0, and scales 1, in bounded pieces. */
 void weights_clear(struct weights *weights, const struct network *network, struct pause pause);
 
 /* Fill `count` numbers in bounded pieces. */

@@ -6,7 +6,6 @@
 #include "core/base/checked.h"
 #include "core/maths/vectorised.h"
 
-#define EPSILON 1e-3
 #define MOMENTUM 0.99
 
 const struct normalization_kind normalization_kinds[NORMALIZATION_COUNT] = {
@@ -57,7 +56,7 @@ VECTORISED
 static void invert(size_t count, const double *variance, double *inverse) {
     INDEPENDENT
     for (size_t j = 0; j < count; j++) {
-        inverse[j] = 1.0 / __builtin_sqrt(variance[j] + EPSILON);
+        inverse[j] = 1.0 / __builtin_sqrt(variance[j] + NORMALIZATION_EPSILON);
     }
 }
 
@@ -65,7 +64,7 @@ VECTORISED
 static void invert_floats(size_t count, const float *variance, double *inverse) {
     INDEPENDENT
     for (size_t j = 0; j < count; j++) {
-        inverse[j] = 1.0 / __builtin_sqrt((double)variance[j] + EPSILON);
+        inverse[j] = 1.0 / __builtin_sqrt((double)variance[j] + NORMALIZATION_EPSILON);
     }
 }
 
@@ -230,7 +229,7 @@ void normalization_layer_forward(struct activation_block block, const float *gam
         const size_t start = r * block.stride;
         const double mean = row_mean(block.columns, Z + start);
         const double variance = row_variance(block.columns, Z + start, mean);
-        const double factor = 1.0 / __builtin_sqrt(variance + EPSILON);
+        const double factor = 1.0 / __builtin_sqrt(variance + NORMALIZATION_EPSILON);
         layer_forward_row(block.columns, mean, factor, gamma, Z + start, X + start, Y + start);
         if (inverse != NULL) {
             inverse[r] = factor;

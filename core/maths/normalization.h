@@ -27,6 +27,8 @@
 
 #include "core/maths/activation.h"
 
+#define NORMALIZATION_EPSILON 1e-3
+
 enum normalization {
     NORMALIZATION_NONE,
     NORMALIZATION_BATCH,

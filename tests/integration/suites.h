@@ -42,6 +42,7 @@ Suite *tls_suite(void);
 Suite *probe_suite(void);
 Suite *systemd_suite(void);
 Suite *openapi_suite(void);
+Suite *exports_suite(void);
 
 /* Tests that share one daemon, started before the first and stopped after the last;
  * each begins without any model. */
