@@ -22,7 +22,7 @@ CC := gcc
 endif
 CFLAGS ?= -O3 -g
 
-PACKAGES := libmicrohttpd jansson nettle gnutls libxxhash zlib $(if $(PLAIN_PRODUCT),,openblas)
+PACKAGES := libmicrohttpd jansson nettle gnutls libxxhash sqlite3 zlib $(if $(PLAIN_PRODUCT),,openblas)
 pkg-config = $(foreach package,$(2),$(shell pkg-config $(1) $(package) 2>/dev/null))
 LIBRARIES := $(call pkg-config,--libs,$(PACKAGES)) -lm
 TEST_LIBRARIES := $(call pkg-config,--libs,check libcurl jansson zlib)

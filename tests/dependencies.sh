@@ -8,7 +8,7 @@
 # Makefile and CI have no other.  (libc6-dev is only recommended by gcc.)
 set -eu
 
-build='gcc libc6-dev make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-pthread-dev nettle-dev libgnutls28-dev libxxhash-dev zlib1g-dev'
+build='gcc libc6-dev make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-pthread-dev nettle-dev libgnutls28-dev libsqlite3-dev libxxhash-dev zlib1g-dev'
 demo="$build libcurl4-openssl-dev dataset-fashion-mnist curl"
 check="$demo check clang libclang-rt-14-dev"
 # What may come from elsewhere than Debian.

@@ -63,6 +63,7 @@ enum store_change_kind {
     STORE_ADD_KEY,
     STORE_PRUNE_KEYS,
     STORE_ADD_CHUNK,
+    STORE_REMOVE_BLOB,
     STORE_PUT_SNAPSHOT,
     STORE_ADD_CHECKPOINT,
     STORE_REMOVE_CHECKPOINT
@@ -110,6 +111,11 @@ struct store_change {
             uint64_t index;
             struct store_payload payload;
         } add_chunk;
+
+        /* What there is of a blob that nothing refers to.  One that is not there is removed. */
+        struct {
+            uint64_t blob;
+        } remove_blob;
 
         /* The model's snapshot, which covers the places up to `covers`: replaces the one before,
          * and entries of the log that end there or before go.  `history`, of rows `first_row` to

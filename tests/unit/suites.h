@@ -25,6 +25,7 @@
     SUITE(numerics)                                                                                \
     SUITE(memory)                                                                                  \
     SUITE(ledger)                                                                                  \
+    SUITE(store_changes)                                                                           \
     SUITE(error)                                                                                   \
     SUITE(specification)                                                                           \
     SUITE(number)                                                                                  \
