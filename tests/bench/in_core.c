@@ -1,6 +1,7 @@
 /* See in_core.h. */
 #include "tests/bench/in_core.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,11 +11,11 @@
 #include "core/engine/engine.h"
 
 #define MODELS_MAX 16
-#define GROUP 64                       /* batches handed in together */
-#define QUEUED_MIN ((size_t)2 * GROUP) /* of each model; below it more are handed in */
+#define GROUP 64     /* batches handed in together */
+#define GROUPS_MIN 2 /* queued of each model; with fewer another one is handed in */
+#define GROUPS_MAX 4 /* what its queue can hold */
 #define WARM_SECONDS 0.1
 #define BATCHES_MIN 8 /* a model that count, however slow they are */
-#define PAUSE_NANOSECONDS 100000
 
 /* A completion that someone waits for. */
 struct signal {
@@ -70,94 +71,174 @@ static struct example_set *make_examples(struct engine *engine, const struct sha
     return example_set_create(&examples);
 }
 
-static void hand_in(struct engine *engine, struct model *model, const struct shape *shape,
-                    struct example_set *set, struct signal *signal) {
+/* A model whose queue is kept full.  The feeder sleeps until a group of some model is
+ * through, as clients do that wait for their answers: looking now and then would take a
+ * core's time from the training. */
+struct fed {
+    struct completion finished; /* a group is through; a worker calls it */
+    struct feeder *feeder;
+    struct model *model;
+    size_t handed_in; /* groups */
+    bool hungry;      /* guarded by the feeder's lock */
+};
+
+struct feeder {
+    struct engine *engine;
+    const struct shape *shape;
+    struct example_set *set;
+    struct signal signal; /* of what is handed in */
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* a model is hungry */
+    struct fed fed[MODELS_MAX];
+    size_t models;
+};
+
+static void group_finished(struct completion *completion) {
+    struct fed *fed = (struct fed *)completion;
+    struct feeder *feeder = fed->feeder;
+    pthread_mutex_lock(&feeder->lock);
+    fed->hungry = true;
+    pthread_cond_signal(&feeder->changed);
+    pthread_mutex_unlock(&feeder->lock);
+}
+
+static void hand_in(struct feeder *feeder, struct fed *fed) {
     struct entry *batches[GROUP];
     struct error error;
     double retry_after;
     for (size_t i = 0; i < GROUP; i++) {
-        batches[i] = entry_create_batch_of(model, set, i * shape->batch, shape->batch);
+        batches[i] = entry_create_batch_of(fed->model, feeder->set, i * feeder->shape->batch,
+                                           feeder->shape->batch);
     }
     const struct submission submission = {.batches = batches, .count = GROUP};
     struct key_record *former;
-    if (engine_submit_batches(engine, &submission, &signal->completion, &former, &retry_after,
-                              &error) != ERROR_NONE) {
+    if (engine_submit_batches(feeder->engine, &submission, &feeder->signal.completion, &former,
+                              &retry_after, &error) != ERROR_NONE) {
         fail(&error);
     }
-    await(signal);
+    await(&feeder->signal);
     for (size_t i = 0; i < GROUP; i++) {
         entry_release(batches[i]);
     }
+    fed->handed_in++;
 }
 
-static uint64_t examples_trained(struct model *const *all, size_t models) {
+/* False where all but GROUPS_MIN groups are through already. */
+static bool await_group(struct fed *fed) {
+    struct waiter *waiter =
+        waiter_create(WAIT_FOR_HISTORY, (fed->handed_in - GROUPS_MIN) * GROUP - 1, NULL);
+    if (waiter == NULL) {
+        abort();
+    }
+    const bool waits = waiter_start(fed->model, waiter, &fed->finished);
+    waiter_release(waiter);
+    return waits;
+}
+
+static void feed(struct feeder *feeder, struct fed *fed) {
+    hand_in(feeder, fed);
+    if (fed->handed_in <= GROUPS_MIN || !await_group(fed)) {
+        group_finished(&fed->finished);
+    }
+}
+
+static struct fed *take_hungry(struct feeder *feeder) {
+    for (size_t i = 0; i < feeder->models; i++) {
+        if (feeder->fed[i].hungry) {
+            feeder->fed[i].hungry = false;
+            return &feeder->fed[i];
+        }
+    }
+    return NULL;
+}
+
+static void keep_busy(struct feeder *feeder, double seconds) {
+    const double end = clock_monotonic_seconds() + seconds;
+    const struct timespec until = {.tv_sec = (time_t)end,
+                                   .tv_nsec = (long)((end - floor(end)) * 1e9)};
+    int outcome = 0;
+    pthread_mutex_lock(&feeder->lock);
+    while (outcome == 0 && clock_monotonic_seconds() < end) {
+        struct fed *fed = take_hungry(feeder);
+        if (fed == NULL) {
+            outcome =
+                pthread_cond_clockwait(&feeder->changed, &feeder->lock, CLOCK_MONOTONIC, &until);
+            continue;
+        }
+        pthread_mutex_unlock(&feeder->lock);
+        feed(feeder, fed);
+        pthread_mutex_lock(&feeder->lock);
+    }
+    pthread_mutex_unlock(&feeder->lock);
+}
+
+static uint64_t examples_trained(const struct feeder *feeder) {
     uint64_t sum = 0;
-    for (size_t i = 0; i < models; i++) {
-        sum += model_look(all[i]).examples;
+    for (size_t i = 0; i < feeder->models; i++) {
+        sum += model_look(feeder->fed[i].model).examples;
     }
     return sum;
 }
 
-static void keep_busy(struct engine *engine, struct model *const *all, size_t models,
-                      const struct shape *shape, struct example_set *set, struct signal *signal,
-                      double until) {
-    while (clock_monotonic_seconds() < until) {
-        bool handed = false;
-        for (size_t i = 0; i < models; i++) {
-            if (model_look(all[i]).queue_depth < QUEUED_MIN) {
-                hand_in(engine, all[i], shape, set, signal);
-                handed = true;
-            }
-        }
-        if (!handed) {
-            nanosleep(&(struct timespec){.tv_nsec = PAUSE_NANOSECONDS}, NULL);
-        }
+static void signal_init(struct signal *signal) {
+    *signal = (struct signal){.completion = {call}};
+    pthread_mutex_init(&signal->lock, NULL);
+    pthread_cond_init(&signal->changed, NULL);
+}
+
+static void make_model(struct feeder *feeder, enum optimizer optimizer, struct fed *fed) {
+    struct specification specification;
+    struct error error;
+    char name[32];
+    bool repeated;
+    snprintf(name, sizeof name, "m%zu", (size_t)(fed - feeder->fed));
+    shape_specify(feeder->shape, optimizer, &specification);
+    if (engine_create_model(feeder->engine, name, &specification, NULL, &feeder->signal.completion,
+                            &fed->model, &repeated, &error) != ERROR_NONE) {
+        fail(&error);
     }
+    await(&feeder->signal);
+    fed->finished.complete = group_finished;
+    fed->feeder = feeder;
+    fed->hungry = true;
+}
+
+static void end(struct feeder *feeder) {
+    engine_close(feeder->engine);
+    (void)engine_drain(feeder->engine, 0);
+    for (size_t i = 0; i < feeder->models; i++) {
+        model_release(feeder->fed[i].model);
+    }
+    example_set_release(feeder->set);
+    (void)engine_destroy(feeder->engine);
 }
 
 double in_core_train(const struct shape *shape, enum optimizer optimizer, size_t models,
                      size_t workers, double seconds) {
     const struct engine_settings settings = {
-        .workers = workers, .memory_bytes_max = (size_t)8 << 30, .queue_max = 4 * QUEUED_MIN};
-    struct signal signal = {.completion = {call}};
-    struct model *all[MODELS_MAX];
-    struct engine *engine;
+        .workers = workers, .memory_bytes_max = (size_t)8 << 30, .queue_max = GROUP * GROUPS_MAX};
+    struct feeder feeder = {.shape = shape, .models = models};
     struct error error;
-    pthread_mutex_init(&signal.lock, NULL);
-    pthread_cond_init(&signal.changed, NULL);
-    if (engine_create(&settings, &engine, &error) != ERROR_NONE) {
+    signal_init(&feeder.signal);
+    pthread_mutex_init(&feeder.lock, NULL);
+    pthread_cond_init(&feeder.changed, NULL);
+    if (engine_create(&settings, &feeder.engine, &error) != ERROR_NONE) {
         fail(&error);
     }
     for (size_t i = 0; i < models; i++) {
-        struct specification specification;
-        char name[32];
-        snprintf(name, sizeof name, "m%zu", i);
-        shape_specify(shape, optimizer, &specification);
-        bool repeated;
-        if (engine_create_model(engine, name, &specification, NULL, &signal.completion, &all[i],
-                                &repeated, &error) != ERROR_NONE) {
-            fail(&error);
-        }
-        await(&signal);
+        make_model(&feeder, optimizer, &feeder.fed[i]);
     }
-    struct example_set *set = make_examples(engine, shape);
-    keep_busy(engine, all, models, shape, set, &signal, clock_monotonic_seconds() + WARM_SECONDS);
+    feeder.set = make_examples(feeder.engine, shape);
+    keep_busy(&feeder, WARM_SECONDS);
     const double begin = clock_monotonic_seconds();
-    const uint64_t before = examples_trained(all, models);
+    const uint64_t before = examples_trained(&feeder);
     uint64_t trained = 0;
     double now = begin;
     while (now < begin + seconds || trained < models * shape->batch * BATCHES_MIN) {
-        keep_busy(engine, all, models, shape, set, &signal, now + seconds);
-        trained = examples_trained(all, models) - before;
+        keep_busy(&feeder, seconds);
+        trained = examples_trained(&feeder) - before;
         now = clock_monotonic_seconds();
     }
-    const double rate = (double)trained / (now - begin);
-    engine_close(engine);
-    (void)engine_drain(engine, 0);
-    for (size_t i = 0; i < models; i++) {
-        model_release(all[i]);
-    }
-    example_set_release(set);
-    (void)engine_destroy(engine);
-    return rate;
+    end(&feeder);
+    return (double)trained / (now - begin);
 }
