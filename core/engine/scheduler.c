@@ -8,6 +8,7 @@
 
 #include "core/base/checked.h"
 #include "core/base/memory.h"
+#include "core/engine/spin.h"
 #include "core/maths/numerics.h"
 
 /* Below the HTTP threads, which do little and should do it at once. */
@@ -101,7 +102,7 @@ static struct model *take_next(struct worker *worker, enum turn *turn) {
 
 /* --- teams ------------------------------------------------------------------------ */
 
-static bool is_listed(struct scheduler *scheduler, enum turn turn) {
+static bool is_listed(const struct scheduler *scheduler, enum turn turn) {
     return atomic_load_explicit(&scheduler->listed[turn], memory_order_relaxed) > 0;
 }
 
@@ -132,13 +133,16 @@ static void wake_idle(void *context) {
     }
 }
 
-static bool turn_is_listed(void *context) {
-    struct scheduler *scheduler = ((struct worker *)context)->scheduler;
+static bool turn_is_listed(const struct scheduler *scheduler) {
     return is_listed(scheduler, TURN_TRAINING) || is_listed(scheduler, TURN_ANSWERING);
 }
 
+static bool wanted_for_turn(void *context) {
+    return turn_is_listed(((struct worker *)context)->scheduler);
+}
+
 static struct team_hooks hooks_of(struct worker *worker) {
-    return (struct team_hooks){serve_between_tiles, wake_idle, turn_is_listed, worker};
+    return (struct team_hooks){serve_between_tiles, wake_idle, wanted_for_turn, worker};
 }
 
 void scheduler_run_shared(struct worker *worker, struct pass *pass) {
@@ -149,6 +153,7 @@ void scheduler_run_shared(struct worker *worker, struct pass *pass) {
     pthread_mutex_lock(&scheduler->lock);
     team.next_offer = scheduler->offers;
     scheduler->offers = &team;
+    atomic_fetch_add_explicit(&scheduler->offers_made, 1, memory_order_relaxed);
     pthread_mutex_unlock(&scheduler->lock);
 
     const size_t helped = team_run(&team, &hooks);
@@ -165,9 +170,15 @@ void scheduler_run_shared(struct worker *worker, struct pass *pass) {
     atomic_fetch_add_explicit(&scheduler->tiles_helped, helped, memory_order_relaxed);
 }
 
+static uint64_t offers_made(const struct scheduler *scheduler) {
+    return atomic_load_explicit(&scheduler->offers_made, memory_order_relaxed);
+}
+
 /* With the lock held: join a team that has tiles to take, or NULL. */
-static struct team *join_team(struct scheduler *scheduler) {
+static struct team *join_team(struct worker *worker) {
+    struct scheduler *scheduler = worker->scheduler;
     struct team *team = scheduler->offers;
+    worker->offers_seen = offers_made(scheduler);
     while (team != NULL && !team_has_tiles(team)) {
         team = team->next_offer;
     }
@@ -181,11 +192,21 @@ static struct team *join_team(struct scheduler *scheduler) {
 
 /* Where much was given back, resident memory should follow the ledger down.  A
  * worker does it after a turn: predictions can go to the others meanwhile. */
+static size_t much(const struct ledger *ledger) {
+    return size_max(ledger->limit_bytes / 20, RETURN_BYTES_MIN);
+}
+
 static void return_memory(struct ledger *ledger) {
-    const size_t share = ledger->limit_bytes / 20;
-    if (ledger_fell(ledger, size_max(share, RETURN_BYTES_MIN))) {
+    if (ledger_fell(ledger, much(ledger))) {
         memory_return();
     }
+}
+
+bool scheduler_may_go_on(const struct worker *worker) {
+    const struct scheduler *scheduler = worker->scheduler;
+    return !turn_is_listed(scheduler) &&
+           !atomic_load_explicit(&scheduler->stop, memory_order_relaxed) &&
+           ledger_fall(scheduler->ledger) < much(scheduler->ledger);
 }
 
 /* With the lock held, which is given up meanwhile: one turn, or some tiles of
@@ -194,18 +215,19 @@ static bool work_once(struct worker *worker) {
     struct scheduler *scheduler = worker->scheduler;
     enum turn turn;
     struct model *model = take_next(worker, &turn);
-    struct team *team = model == NULL ? join_team(scheduler) : NULL;
+    struct team *team = model == NULL ? join_team(worker) : NULL;
     if (model == NULL && team == NULL) {
         return false;
     }
     pthread_mutex_unlock(&scheduler->lock);
     if (model != NULL) {
+        worker->helped = false;
         scheduler->turns[turn](worker, model);
         model_release(model);
         return_memory(scheduler->ledger);
     } else {
         const struct team_hooks hooks = hooks_of(worker);
-        team_help(team, &hooks);
+        worker->helped = team_help(team, &hooks);
     }
     pthread_mutex_lock(&scheduler->lock);
     return true;
@@ -240,6 +262,23 @@ static bool give_scratch_back(struct worker *worker) {
     return true;
 }
 
+/* With the lock held, which is given up meanwhile: the worker looks for work without
+ * sleeping.  True when there may be some. */
+static bool spin_for_work(struct worker *worker) {
+    struct scheduler *scheduler = worker->scheduler;
+    bool found = false;
+    pthread_mutex_unlock(&scheduler->lock);
+    struct spin spin = spin_begin();
+    do {
+        found = offers_made(scheduler) != worker->offers_seen || turn_is_listed(scheduler) ||
+                is_listed(scheduler, TURN_PREDICTING) ||
+                atomic_load_explicit(&scheduler->stop, memory_order_relaxed);
+    } while (!found && spin_on(&spin));
+    pthread_mutex_lock(&scheduler->lock);
+    worker->helped = found;
+    return found;
+}
+
 /* With the lock held, which is given up meanwhile.  What was freed, a large share or not,
  * goes back to the system once nothing happens. */
 static void wait_for_work(struct scheduler *scheduler) {
@@ -270,7 +309,8 @@ static void *worker_main(void *argument) {
 
     pthread_mutex_lock(&scheduler->lock);
     while (!scheduler->stop) {
-        if (!work_once(worker) && !give_scratch_back(worker)) {
+        if (!work_once(worker) && !give_scratch_back(worker) &&
+            !(worker->helped && spin_for_work(worker))) {
             wait_for_work(scheduler);
         }
     }

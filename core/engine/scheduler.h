@@ -6,16 +6,17 @@
  * of a list and runs one turn; if work is left, the model goes to the tail.
  *
  * A worker that finds no turn joins a team (team.h): another worker's batch that
- * is large enough to be shared.  It leaves as soon as a turn is listed.
+ * is large enough to be shared.  It leaves as soon as a turn is listed.  After the
+ * batch it looks for the next one for some microseconds before it sleeps: to be woken
+ * would take longer than what comes between two batches.
  *
  * Fairness.  A training turn is small batches up to TRAINING_TURN_WORK, or one
- * batch.  So a model whose first batch is queued behind n other models trains
- * after at most ⌈n/W⌉ turns of the longest of them, W being the workers; an
- * evaluation between two turns can add its own length once a turn.  A prediction
- * waits at most for one tile of training (half a millisecond, pass.h) or one
- * piece of a long query, because workers look for prompt queries between those;
- * and because they take a waiting training turn after PREDICTING_IN_A_ROW
- * predicting ones, a flood of predictions cannot stop training.
+ * batch, and more only while no other turn is listed.  So a model whose first batch is queued
+ * behind n other models trains after at most ⌈n/W⌉ turns of the longest of them, W being the
+ * workers; an evaluation between two turns can add its own length once a turn.  A prediction waits
+ * at most for one tile of training (half a millisecond, pass.h) or one piece of a long query,
+ * because workers look for prompt queries between those; and because they take a waiting training
+ * turn after PREDICTING_IN_A_ROW predicting ones, a flood of predictions cannot stop training.
  *
  * Locks: the scheduler's is the last in the order registry, model, scheduler,
  * and is never held while a turn runs. */
@@ -46,6 +47,8 @@ struct worker {
     struct scheduler *scheduler;
     pthread_t thread;
     struct scratch scratch[TURN_COUNT]; /* one a kind: a predicting turn runs inside others */
+    bool helped; /* it computed tiles of a team just now: the next batch may come at once */
+    uint64_t offers_seen; /* `offers_made` when it looked */
     unsigned predicting_in_a_row;
     enum turn last_long_turn; /* training or answering: they alternate */
     struct worker_statistics statistics;
@@ -62,7 +65,8 @@ struct scheduler {
     } lists[TURN_COUNT];
     size_t scratch_reserved[TURN_COUNT]; /* bytes a worker, in the ledger */
     struct team *offers;                 /* teams that may be joined */
-    bool stop;
+    atomic_uint_fast64_t offers_made;    /* since the start; also read as a hint */
+    atomic_bool stop;                    /* also read without the lock, as a hint */
 
     /* Relaxed: hints for workers that look between tiles; what they hint at is read
      * under the lock. */
@@ -99,6 +103,10 @@ void scheduler_release(struct scheduler *scheduler, struct model *model);
 /* Called by a worker between two pieces of a longer turn: when a prompt query
  * waits anywhere, one predicting turn runs inside. */
 void scheduler_serve_predictions(struct worker *worker);
+
+/* A hint: the worker's turn is over, but nothing else waits for one, so that it may go on
+ * with its model.  Giving the model to another worker would cost time and its cache. */
+bool scheduler_may_go_on(const struct worker *worker);
 
 /* Run a pass with whoever is idle, serving predictions between tiles. */
 void scheduler_run_shared(struct worker *worker, struct pass *pass);

@@ -1,12 +1,9 @@
 /* Several workers at one pass; see team.h. */
 #include "core/engine/team.h"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "core/engine/spin.h"
 
 #define PHASE_OVER UINT32_MAX /* there are no more phases */
-#define SPINS 3000            /* some 100 microseconds */
 
 static uint64_t ticket_of(uint32_t phase, uint32_t tile) {
     return (uint64_t)phase << 32 | tile;
@@ -18,12 +15,6 @@ static uint32_t ticket_phase(uint64_t ticket) {
 
 static uint32_t ticket_tile(uint64_t ticket) {
     return (uint32_t)ticket;
-}
-
-static void spin(void) {
-#if defined(__x86_64__)
-    _mm_pause();
-#endif
 }
 
 void team_init(struct team *team, struct pass *pass) {
@@ -73,12 +64,12 @@ static bool all_done(struct team *team, size_t tiles) {
 
 /* No tile is left to take: wait for those that helpers are at. */
 static void wait_for_tiles(struct team *team, size_t tiles) {
-    for (int i = 0; i < SPINS; i++) {
+    struct spin spin = spin_begin();
+    do {
         if (all_done(team, tiles)) {
             return;
         }
-        spin();
-    }
+    } while (spin_on(&spin));
     pthread_mutex_lock(&team->lock);
     while (!all_done(team, tiles)) {
         pthread_cond_wait(&team->change, &team->lock);
@@ -150,19 +141,21 @@ static void help_with_tile(struct team *team, uint32_t phase, uint32_t tile) {
     }
 }
 
-void team_help(struct team *team, const struct team_hooks *hooks) {
+bool team_help(struct team *team, const struct team_hooks *hooks) {
     uint32_t phase = 0, tile;
-    for (int i = 0; i < SPINS && phase != PHASE_OVER; i++) {
+    bool helped = false;
+    bool stays = true;
+    struct spin spin = spin_begin();
+    while (stays && phase != PHASE_OVER) {
         if (take_tile(team, &phase, &tile)) {
             help_with_tile(team, phase, tile);
-            hooks->between_tiles(hooks->context);
-            i = 0;
+            helped = true;
+            spin = spin_begin();
         } else {
-            spin();
+            stays = spin_on(&spin);
         }
-        if (hooks->wanted_elsewhere(hooks->context)) {
-            break;
-        }
+        hooks->between_tiles(hooks->context);
+        stays = stays && !hooks->wanted_elsewhere(hooks->context);
     }
     pthread_mutex_lock(&team->lock);
     /* Under the lock, so that the owner cannot see 0 and free the team before this
@@ -170,4 +163,5 @@ void team_help(struct team *team, const struct team_hooks *hooks) {
     atomic_fetch_sub_explicit(&team->helpers, 1, memory_order_release);
     pthread_cond_broadcast(&team->change);
     pthread_mutex_unlock(&team->lock);
+    return helped;
 }

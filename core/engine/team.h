@@ -62,7 +62,7 @@ bool team_has_tiles(const struct team *team);
 void team_join(struct team *team);
 
 /* Who has joined: take tiles until there are none for a while, or it is wanted
- * elsewhere; then leave. */
-void team_help(struct team *team, const struct team_hooks *hooks);
+ * elsewhere; then leave.  Returns whether there were any. */
+bool team_help(struct team *team, const struct team_hooks *hooks);
 
 #endif

@@ -302,13 +302,16 @@ void trainer_turn(struct worker *worker, struct model *model) {
          * to become: it may not be the one that it started from. */
         .entries = model->network.standardize ? 1 : RUN_ENTRIES_MAX,
     };
-    while (limit.work > 0) {
+    do {
         struct run run;
         if (!queue_next_run(model, &limit, &run)) {
             return;
         }
         limit.work -= finish_run(worker, model, &run);
-    }
+        if (limit.work <= 0 && scheduler_may_go_on(worker)) {
+            limit.work = TRAINING_TURN_WORK;
+        }
+    } while (limit.work > 0);
     if (queue_end_turn(model)) {
         scheduler_list(worker->scheduler, model, TURN_TRAINING);
     }
