@@ -1,12 +1,14 @@
 /* Commands; see command.h. */
 #include "server/command.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/store/sqlite_store.h"
 #include "server/probe.h"
 #include "server/tokens.h"
 
@@ -72,6 +74,22 @@ static int ask_health(const char *url) {
                                                     : command_fail(&error, EXIT_FAILURE);
 }
 
+static void tell_problem(const char *problem) {
+    puts(problem);
+}
+
+static int check_store(const char *directory) {
+    struct store_check check;
+    struct error error;
+    if (sqlite_store_check(directory, tell_problem, &check, &error) != ERROR_NONE) {
+        return command_fail(&error, EXIT_FAILURE);
+    }
+    printf("%" PRIu64 " models, %" PRIu64 " entries, %" PRIu64 " keys, %" PRIu64
+           " checkpoints, %" PRIu64 " chunks are whole, %" PRIu64 " problems\n",
+           check.models, check.entries, check.keys, check.checkpoints, check.chunks, check.damaged);
+    return check.damaged == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int command_run(enum options_outcome outcome, const struct options *options) {
     switch (outcome) {
     case OPTIONS_HELP:
@@ -80,6 +98,8 @@ int command_run(enum options_outcome outcome, const struct options *options) {
         return print_version();
     case OPTIONS_HEALTH:
         return ask_health(options->health_url);
+    case OPTIONS_CHECK:
+        return check_store(options->check_directory);
     case OPTIONS_HASH_TOKEN:
         return hash_token();
     case OPTIONS_RUN:

@@ -1,4 +1,5 @@
-/* What mlpd can do besides being a daemon: --help, --version, --health, --hash-token.
+/* What mlpd can do besides being a daemon: --help, --version, --health, --check,
+ * --hash-token.
  * For main; nothing of a daemon is started. */
 #ifndef MLPD_SERVER_COMMAND_H
 #define MLPD_SERVER_COMMAND_H

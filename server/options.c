@@ -256,6 +256,11 @@ static const struct row rows[] = {
      .kind = KIND_COMMAND,
      .text = "ask a daemon at http://HOST:PORT, https://HOST:PORT or unix:PATH for\n"
              "/health/ready (or another path) and end with 0 if it says 200"},
+    {.name = "check",
+     .value_name = "DIR",
+     .kind = KIND_COMMAND,
+     .text = "look at every page and checksum of the store in DIR, which no daemon has open,\n"
+             "print what is damaged, and end with 0 if nothing is"},
     {.name = "hash-token",
      .kind = KIND_FLAG,
      .text = "print what the token file has for the token on standard input"},
@@ -576,6 +581,10 @@ enum options_outcome options_parse(int argc, char **argv, const char *(*variable
     options->health_url = values[find_row("health", 6) - rows];
     if (options->health_url != NULL) {
         return OPTIONS_HEALTH;
+    }
+    options->check_directory = values[find_row("check", 5) - rows];
+    if (options->check_directory != NULL) {
+        return OPTIONS_CHECK;
     }
     if (values[find_row("hash-token", 10) - rows] != NULL) {
         return OPTIONS_HASH_TOKEN;

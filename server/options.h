@@ -23,6 +23,7 @@ struct options {
     const char *port_file;
     const char *token_file;
     const char *health_url;                      /* with OPTIONS_HEALTH only */
+    const char *check_directory;                 /* with OPTIONS_CHECK only */
     const char *tls_certificate, *tls_key;       /* both or none */
     const char *allowed_hosts, *allowed_origins; /* lists; see origins.h */
     size_t workers;
@@ -50,6 +51,7 @@ enum options_outcome {
     OPTIONS_HELP,       /* --help: print options_help and end */
     OPTIONS_VERSION,    /* --version */
     OPTIONS_HEALTH,     /* --health: ask whether health_url answers, and end */
+    OPTIONS_CHECK,      /* --check: look at the store in check_directory, and end */
     OPTIONS_HASH_TOKEN, /* --hash-token: read a token, print its hash and end */
     OPTIONS_WRONG       /* one line in `error` that names the flag or variable */
 };

@@ -16,8 +16,10 @@
  * two connections to one write-ahead log. */
 #include "core/store/sqlite_connection.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/store/sqlite_schema.h"
 
@@ -76,6 +78,15 @@ static int set_up(sqlite3 *database, enum store_durability durability, enum sqli
     return code;
 }
 
+/* SQLite makes a file for the write-ahead log, and takes it away when it closes the last
+ * connection; but then it also carries over what is in it. */
+static bool has_log(const char *path) {
+    char log[PATH_MAX];
+    struct stat status;
+    snprintf(log, sizeof log, "%s-wal", path);
+    return stat(log, &status) == 0 && status.st_size > 0;
+}
+
 enum error_code sqlite_connection_open(const char *path, const char *vfs,
                                        enum store_durability durability, enum sqlite_access access,
                                        sqlite3 **database, struct error *error) {
@@ -84,7 +95,7 @@ enum error_code sqlite_connection_open(const char *path, const char *vfs,
     int version = 0;
     enum error_code code;
     int opened = sqlite3_open_v2(path, database, flags, vfs);
-    if (opened == SQLITE_OK && access == SQLITE_ACCESS_CHECK) {
+    if (opened == SQLITE_OK && access == SQLITE_ACCESS_CHECK && has_log(path)) {
         sqlite3_db_config(*database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     }
     if (opened == SQLITE_OK) {

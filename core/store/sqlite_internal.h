@@ -47,6 +47,10 @@ struct sqlite_store {
 
     char *scratch; /* [STORE_CHUNK_BYTES_MAX], where pieces are put together */
     struct sqlite_backup backup;
+
+    /* Of a check: reading goes on behind what is damaged, which is told and counted. */
+    void (*tell)(const char *problem);
+    uint64_t damaged;
 };
 
 /* What a number in the table `garbage` is of. */

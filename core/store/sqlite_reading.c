@@ -55,6 +55,17 @@ static enum store_result find(struct reading *reading, struct store *store, cons
     return STORE_OK;
 }
 
+/* What is damaged ends a reading, but not that of a check, which tells it. */
+static enum store_result pass_over(struct reading *reading, enum store_result result) {
+    struct sqlite_store *store = reading->store;
+    if (result != STORE_CORRUPT || store->tell == NULL) {
+        return result;
+    }
+    store->tell(reading->error->message);
+    store->damaged++;
+    return STORE_OK;
+}
+
 /* The end of a listing that stopped with `code`. */
 static enum store_result end_listing(struct reading *reading, sqlite3_stmt *row, int code,
                                      const char *what) {
@@ -129,9 +140,10 @@ static enum store_result show_model(struct sqlite_store *store, int64_t number,
         result = find_places(store, number, model, what, &problem);
     }
     if (result == STORE_CORRUPT) {
-        *model =
-            (struct store_model){.name = model->name, .corrupt = true, .problem = problem.message};
-        memcpy(model->id, identity.owner, sizeof model->id);
+        struct store_model damaged = {
+            .name = model->name, .corrupt = true, .problem = problem.message};
+        memcpy(damaged.id, model->id, sizeof damaged.id);
+        *model = damaged;
         result = STORE_OK;
     } else if (result != STORE_OK && error != NULL) {
         *error = problem;
@@ -239,8 +251,11 @@ enum store_result sqlite_read_entries(struct store *store, const char *model, ui
         if (before > end || (!first && before != end)) {
             result = store_fail(error, STORE_CORRUPT, "place %llu of model %s is missing",
                                 (unsigned long long)end + 1, reading.name);
-        } else {
+            result = pass_over(&reading, result);
+        }
+        if (result == STORE_OK) {
             result = show_entry(&reading, row, function, context, &go_on);
+            result = pass_over(&reading, result);
             end = last;
         }
     }
@@ -284,7 +299,7 @@ enum store_result sqlite_read_keys(struct store *store, const char *model,
     int code = SQLITE_DONE;
     bool go_on = true;
     while (result == STORE_OK && go_on && (code = sqlite3_step(row)) == SQLITE_ROW) {
-        result = show_key(&reading, row, function, context, &go_on);
+        result = pass_over(&reading, show_key(&reading, row, function, context, &go_on));
     }
     const enum store_result ended = end_listing(&reading, row, code, "keys");
     return result != STORE_OK ? result : ended;
@@ -324,7 +339,7 @@ enum store_result sqlite_read_history(struct store *store, const char *model,
     int code = SQLITE_DONE;
     bool go_on = true;
     while (result == STORE_OK && go_on && (code = sqlite3_step(row)) == SQLITE_ROW) {
-        result = show_rows(&reading, row, function, context, &go_on);
+        result = pass_over(&reading, show_rows(&reading, row, function, context, &go_on));
     }
     const enum store_result ended = end_listing(&reading, row, code, "history");
     return result != STORE_OK ? result : ended;
@@ -365,7 +380,7 @@ enum store_result sqlite_read_checkpoints(struct store *store, const char *model
     int code = SQLITE_DONE;
     bool go_on = true;
     while (result == STORE_OK && go_on && (code = sqlite3_step(row)) == SQLITE_ROW) {
-        result = show_checkpoint(&reading, row, function, context, &go_on);
+        result = pass_over(&reading, show_checkpoint(&reading, row, function, context, &go_on));
     }
     const enum store_result ended = end_listing(&reading, row, code, "checkpoints");
     return result != STORE_OK ? result : ended;

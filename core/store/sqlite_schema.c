@@ -3,7 +3,8 @@
  * A record is a payload in a row: its `bytes`, a `checksum` over them and what they belong to,
  * and the `payload` itself; one of more than STORE_CHUNK_BYTES_MAX lies in chunks of the blob
  * `spill` instead, which is a blob like those of snapshots and checkpoints.  A blob is counted by
- * what refers to it; when nothing does any more its number goes into `garbage`.
+ * what refers to it, and from the first reference on it is known how many `chunks` it has; when
+ * nothing refers to it any more its number goes into `garbage`.
  *
  * Rows of the log are in the order of their commits, whatever the model: so a group of small
  * entries of many models fills few pages. */
@@ -48,7 +49,8 @@ static const char *const migrations[] = {
     "CREATE TABLE checkpoints (id INTEGER PRIMARY KEY, model INTEGER NOT NULL, "
     "version INTEGER NOT NULL, blob INTEGER NOT NULL, " RECORD ") STRICT;"
     "CREATE UNIQUE INDEX checkpoints_by_version ON checkpoints (model, version);"
-    "CREATE TABLE blobs (number INTEGER PRIMARY KEY, uses INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE blobs (number INTEGER PRIMARY KEY, uses INTEGER NOT NULL, "
+    "chunks INTEGER NOT NULL) STRICT;"
     "CREATE INDEX blobs_unused ON blobs (uses) WHERE uses = 0;"
     "CREATE TABLE chunks (id INTEGER PRIMARY KEY, blob INTEGER NOT NULL, "
     "position INTEGER NOT NULL, bytes INTEGER NOT NULL, checksum BLOB NOT NULL, "

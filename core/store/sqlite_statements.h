@@ -72,8 +72,9 @@
                                                                                                    \
     STATEMENT(FIND_BLOB, "SELECT uses, EXISTS (SELECT 1 FROM garbage WHERE kind = 2 "              \
                          "AND garbage.number = blobs.number) FROM blobs WHERE number = ?1")        \
-    STATEMENT(ADD_BLOB, "INSERT INTO blobs VALUES (?1, 0)")                                        \
-    STATEMENT(USE_BLOB, "UPDATE blobs SET uses = uses + 1 WHERE number = ?1")                      \
+    STATEMENT(ADD_BLOB, "INSERT INTO blobs VALUES (?1, 0, 0)")                                     \
+    STATEMENT(USE_BLOB, "UPDATE blobs SET uses = uses + 1, chunks = (SELECT count(*) "             \
+                        "FROM chunks WHERE blob = ?1) WHERE number = ?1")                          \
     STATEMENT(TAKE_BLOB, "DELETE FROM blobs WHERE number = ?1 RETURNING 0")                        \
     STATEMENT(FIND_UNUSED_BLOBS, "INSERT OR IGNORE INTO garbage SELECT 2, number FROM blobs "      \
                                  "WHERE uses = 0")                                                 \

@@ -213,6 +213,7 @@ static void tell_payload(FILE *text, const void *data, size_t bytes) {
 static void tell_result(struct teller *teller, enum store_result result) {
     if (result == STORE_CORRUPT) {
         fprintf(teller->text, "CORRUPT ");
+        teller->fixture->problem = teller->fixture->error;
         return;
     }
     ck_assert_msg(result == STORE_OK, "%d: %s", result, teller->fixture->error.message);

@@ -40,7 +40,8 @@ struct store_fixture {
     const struct store_backend *backend;
     char directory[64]; /* removed by store_fixture_end */
     struct store *store;
-    struct error error; /* of the last call */
+    struct error error;   /* of the last call */
+    struct error problem; /* of the last CORRUPT that was told */
 };
 
 /* A new, empty store of store_backends[which]. */

@@ -26,6 +26,8 @@
     SUITE(memory)                                                                                  \
     SUITE(ledger)                                                                                  \
     SUITE(store_changes)                                                                           \
+    SUITE(store_blobs)                                                                             \
+    SUITE(store_damage)                                                                            \
     SUITE(error)                                                                                   \
     SUITE(specification)                                                                           \
     SUITE(number)                                                                                  \
