@@ -46,6 +46,7 @@ struct csv_parser {
 
     enum intake_tensor answers; /* labels or targets; INTAKE_TENSORS: none */
     size_t inputs, columns;     /* that a row must have */
+    bool lists_rows;            /* rows are narrow, and numbers in all columns */
 
     size_t line, column; /* of the cell, both counted from 0 */
     size_t breaks;       /* in quoted cells of the line */
@@ -56,6 +57,7 @@ struct csv_parser {
     size_t chunk_offset; /* of the chunk being fed, in the body */
     const char *chunk;
     size_t row_offset; /* where the first row began */
+    struct intake_lists lists;
 
     bool quoted;
     size_t cell_bytes;
@@ -81,6 +83,9 @@ static void begin_body(struct intake *intake) {
         parser->columns += intake_tensor_width(intake, parser->answers);
         (void)intake_begin_tensor(intake, parser->answers, NULL);
     }
+    parser->lists_rows = parser->columns <= INTAKE_NARROW_NUMBERS &&
+                         (parser->answers == INTAKE_TENSORS ||
+                          (parser->answers == INTAKE_LABELS && specification->class_count == 0));
 }
 
 /* ---- Refusals ---- */
@@ -220,7 +225,7 @@ static enum error_code take_label(struct intake *intake, struct error *error) {
     csv_cell_trim(&cell, &bytes);
     enum error_code code;
     if (!intake_has_class(intake, cell, bytes) && number_read(cell, bytes, &index)) {
-        code = intake_add_label(intake, index, error);
+        code = intake_add_labels(intake, &index, 1, error);
     } else if (bytes == 0) {
         code = intake_refuse_row(INTAKE_LABELS, parser->row, error, "the label is empty");
     } else {
@@ -352,17 +357,17 @@ static enum error_code begin_number(struct intake *intake, const char *at, struc
     return begin_row(intake, error);
 }
 
-/* A list of plain numbers, up to `count`, from *from on; *taken are stored.  None where
+/* A list of plain numbers of the row from *from on; *taken are stored.  None where
  * one is beyond float32: then the cell that it is in is to be told. */
 static enum error_code take_list(struct intake *intake, const char **from, const char *end,
-                                 size_t count, size_t *taken, struct error *error) {
+                                 size_t *taken, struct error *error) {
     struct csv_parser *parser = parser_of(intake);
     const enum intake_tensor tensor = tensor_of(parser, parser->column);
     struct buffer *buffer = intake_tensor_buffer(intake, tensor);
     const char *at = *from;
     double values[INTAKE_LIST_NUMBERS];
-    *taken =
-        number_list_scan(parser->chunk, &at, end, values, size_min(count, INTAKE_LIST_NUMBERS));
+    *taken = number_list_scan(parser->chunk, &at, end, values,
+                              size_min(listed_columns(parser), INTAKE_LIST_NUMBERS));
     if (*taken == 0) {
         return ERROR_NONE;
     }
@@ -382,6 +387,81 @@ static enum error_code take_list(struct intake *intake, const char **from, const
     return ERROR_NONE;
 }
 
+/* Numbers from the column on, through rows.  False, and some stored, where one is beyond
+ * float32 or no label. */
+static bool put_rows(struct intake *intake, const double *values, size_t count) {
+    struct csv_parser *parser = parser_of(intake);
+    struct buffer *inputs = &intake->examples.inputs;
+    float *const numbers = (float *)(void *)(inputs->data + inputs->used);
+    size_t stored = 0, column = parser->column, rows = 0;
+    for (size_t i = 0; i < count;) {
+        if (column < parser->inputs) {
+            const size_t part = size_min(parser->inputs - column, count - i);
+            intake_numbers(intake, INTAKE_INPUTS, values + i, part, numbers + stored);
+            stored += part;
+            column += part;
+            i += part;
+        } else if (intake_add_labels(intake, &values[i++], 1, NULL) == ERROR_NONE) {
+            column++;
+        } else {
+            return false;
+        }
+        if (column == parser->columns) {
+            column = 0;
+            rows++;
+        }
+    }
+    if (!intake_all_finite(numbers, stored)) {
+        return false;
+    }
+    inputs->used += stored * sizeof *numbers;
+    parser->column = column;
+    parser->row += rows;
+    parser->line += rows; /* with no breaks in them: those are of names alone */
+    return true;
+}
+
+/* The same through rows as far as there is memory for their inputs; the first row tells
+ * how much that should be, and is left to others. */
+static enum error_code take_rows(struct intake *intake, const char **from, const char *end,
+                                 size_t *taken, struct error *error) {
+    struct csv_parser *parser = parser_of(intake);
+    struct buffer *inputs = &intake->examples.inputs, *labels = &intake->examples.labels;
+    const size_t room = (inputs->capacity - inputs->used) / sizeof(float);
+    const size_t labels_used = labels->used;
+    const char *at = *from;
+    double values[INTAKE_LIST_NUMBERS];
+    size_t left = parser->columns - parser->column;
+    *taken = number_rows_scan(parser->chunk, &at, end, values, size_min(room, INTAKE_LIST_NUMBERS),
+                              NUMBER_ROWS_CSV, parser->columns, &left);
+    if (*taken == 0 || !put_rows(intake, values, *taken)) {
+        labels->used = labels_used;
+        *taken = 0;
+        return ERROR_NONE; /* the cell that is wrong is to be told */
+    }
+    *from = at;
+    return parser->column == 0
+               ? ERROR_NONE
+               : buffer_reserve(inputs,
+                                (parser->inputs - size_min(parser->column, parser->inputs)) *
+                                    sizeof(float),
+                                error);
+}
+
+/* Lists of plain numbers, where they are due. */
+static enum error_code take_lists(struct intake *intake, const char **from, const char *end,
+                                  size_t *taken, struct error *error) {
+    struct csv_parser *parser = parser_of(intake);
+    *taken = 0;
+    if (!intake_lists_due(&parser->lists)) {
+        return ERROR_NONE;
+    }
+    const enum error_code code = (parser->lists_rows && parser->row > 0 ? take_rows : take_list)(
+        intake, from, end, taken, error);
+    intake_lists_note(&parser->lists, *taken);
+    return code;
+}
+
 /* The numbers of a row as far as each lies in the chunk with the mark behind it,
  * and not the last of the line: lists of plain ones, others one by one.  Whatever else
  * comes is left to the general way. */
@@ -389,10 +469,9 @@ static enum error_code take_numbers(struct intake *intake, const char **from, co
                                     struct error *error) {
     struct csv_parser *parser = parser_of(intake);
     enum error_code code = ERROR_NONE;
-    size_t count;
-    while (code == ERROR_NONE && (count = listed_columns(parser)) > 0) {
+    while (code == ERROR_NONE && listed_columns(parser) > 0) {
         size_t taken;
-        code = take_list(intake, from, end, count, &taken, error);
+        code = take_lists(intake, from, end, &taken, error);
         if (code != ERROR_NONE || taken > 0) {
             continue;
         }
@@ -552,6 +631,7 @@ static enum error_code csv_feed(struct intake *intake, const char *data, size_t 
         begin_body(intake);
     }
     parser->chunk = data;
+    parser->lists = (struct intake_lists){0};
     const char *at = data, *const end = data + size;
     enum error_code code = ERROR_NONE;
     while (at < end && code == ERROR_NONE) {

@@ -285,25 +285,32 @@ enum error_code intake_check_rows(struct intake *intake, enum intake_tensor tens
 
 /* ---- Labels ---- */
 
-static enum error_code append_label(struct intake *intake, int32_t label, struct error *error) {
-    return buffer_append(&intake->examples.labels, &label, sizeof label, error);
+/* What is wrong with a label that is none. */
+static enum error_code refuse_label(double value, size_t row, size_t classes, struct error *error) {
+    return value >= 0 && value < (double)classes
+               ? intake_refuse_row(INTAKE_LABELS, row, error,
+                                   "the label %.15g in row %zu; labels are whole numbers, 0 to %zu",
+                                   value, row, classes - 1)
+               : intake_refuse_row(INTAKE_LABELS, row, error,
+                                   "the label %.15g in row %zu; allowed are 0 to %zu", value, row,
+                                   classes - 1);
 }
 
-enum error_code intake_add_label(struct intake *intake, double value, struct error *error) {
-    const size_t row = rows_of(intake, INTAKE_LABELS);
+enum error_code intake_add_labels(struct intake *intake, const double *values, size_t count,
+                                  struct error *error) {
     const size_t classes = specification_classes(intake->request.specification);
-    if (!(value >= 0 && value < (double)classes)) {
-        return intake_refuse_row(INTAKE_LABELS, row, error,
-                                 "the label %.15g in row %zu; allowed are 0 to %zu", value, row,
-                                 classes - 1);
+    struct buffer *labels = &intake->examples.labels;
+    const enum error_code code = buffer_reserve(labels, count * sizeof(int32_t), error);
+    for (size_t i = 0; i < count && code == ERROR_NONE; i++) {
+        const bool in_range = values[i] >= 0 && values[i] < (double)classes;
+        const int32_t label = in_range ? (int32_t)values[i] : -1;
+        if (!in_range || (double)label != values[i]) {
+            return refuse_label(values[i], rows_of(intake, INTAKE_LABELS), classes, error);
+        }
+        memcpy(labels->data + labels->used, &label, sizeof label);
+        labels->used += sizeof label;
     }
-    const int32_t label = (int32_t)value;
-    if ((double)label != value) {
-        return intake_refuse_row(INTAKE_LABELS, row, error,
-                                 "the label %.15g in row %zu; labels are whole numbers, 0 to %zu",
-                                 value, row, classes - 1);
-    }
-    return append_label(intake, label, error);
+    return code;
 }
 
 /* Some of the names, for a client that has misspelt one. */
@@ -357,7 +364,8 @@ enum error_code intake_add_label_name(struct intake *intake, const char *name, s
                                  "no class is named '%.*s' (row %zu); the classes are %s", shown,
                                  name, row, names);
     }
-    return append_label(intake, (int32_t)label, error);
+    const double value = (double)label;
+    return intake_add_labels(intake, &value, 1, error);
 }
 
 /* ---- The end ---- */

@@ -144,7 +144,7 @@ void intake_list_tensors(const struct intake *intake, char *text, size_t size);
 /* How many numbers a row has: 1 for labels and sample weights. */
 size_t intake_tensor_width(const struct intake *intake, enum intake_tensor tensor);
 
-/* Where its rows are appended, as float (labels: through intake_add_label). */
+/* Where its rows are appended, as float (labels: through intake_add_labels). */
 struct buffer *intake_tensor_buffer(struct intake *intake, enum intake_tensor tensor);
 
 /* The body has this tensor: ERROR_INVALID when the model's loss cannot use it. */
@@ -172,6 +172,33 @@ static inline float intake_number(const struct intake *intake, enum intake_tenso
 /* Of a list of numbers so many are read at a time. */
 #define INTAKE_LIST_NUMBERS 128
 
+/* So wide are rows of which several are read at once: wider ones are sooner read row by
+ * row. */
+#define INTAKE_NARROW_NUMBERS 24
+
+/* Where numbers are not plain a look for a list is lost time: after each that finds few,
+ * twice as many numbers pass before the next, up to a bound.  Zero at first, and again at
+ * a chunk's begin, as its end had none. */
+struct intake_lists {
+    unsigned passing, next;
+};
+
+#define INTAKE_LIST_FEW 3
+#define INTAKE_LISTS_PASSING_MAX 63
+
+/* Whether to look; one number passes if not. */
+static inline bool intake_lists_due(struct intake_lists *lists) {
+    const bool due = lists->passing == 0;
+    lists->passing -= !due;
+    return due;
+}
+
+static inline void intake_lists_note(struct intake_lists *lists, size_t found) {
+    const bool few = found <= INTAKE_LIST_FEW;
+    lists->passing = few ? lists->next : 0;
+    lists->next = few ? (2 * lists->next + 1) & INTAKE_LISTS_PASSING_MAX : 0;
+}
+
 static inline void intake_numbers(const struct intake *intake, enum intake_tensor tensor,
                                   const double *values, size_t count, float *numbers) {
     for (size_t i = 0; i < count; i++) {
@@ -182,8 +209,9 @@ static inline void intake_numbers(const struct intake *intake, enum intake_tenso
 /* Whether the model has a class of that name (not terminated). */
 bool intake_has_class(const struct intake *intake, const char *name, size_t length);
 
-/* A label given as a number, checked against the classes and appended. */
-enum error_code intake_add_label(struct intake *intake, double value, struct error *error);
+/* Labels given as numbers, checked against the classes and appended. */
+enum error_code intake_add_labels(struct intake *intake, const double *values, size_t count,
+                                  struct error *error);
 
 /* A label given as a class name (not terminated), looked up and appended. */
 enum error_code intake_add_label_name(struct intake *intake, const char *name, size_t length,

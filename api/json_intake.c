@@ -82,6 +82,7 @@ struct json_parser {
     unsigned seen;                  /* a bit for each of json_fields */
     size_t column;                  /* numbers in the current row; 0 between rows */
     size_t row_offset;              /* where the first row began */
+    struct intake_lists lists;
 
     const char *chunk;   /* first byte of the chunk being fed */
     size_t chunk_offset; /* its place in the body */
@@ -95,9 +96,6 @@ struct json_parser {
     const char *literal; /* true, false, null; a byte-order mark */
     size_t literal_matched;
 };
-
-/* Rows of fewer numbers are sooner read one by one: of a list the last is not read. */
-#define LIST_NUMBERS_MIN 8
 
 #define BYTE_ORDER_MARK "\xEF\xBB\xBF"
 
@@ -227,7 +225,7 @@ static enum error_code take_number(struct intake *intake, double value, struct e
     case AT_ITEM:
         parser->place = AFTER_ITEM;
         if (field->kind == FIELD_LABELS) {
-            return intake_add_label(intake, value, error);
+            return intake_add_labels(intake, &value, 1, error);
         }
         code = append_number(intake, value, error);
         return code == ERROR_NONE ? intake_check_rows(intake, field->tensor, error) : code;
@@ -522,56 +520,113 @@ static inline const char *skip_blanks(const char *at, const char *end) {
     return at;
 }
 
-/* A list of plain numbers, up to `count`, as far as they lie wholly in the chunk with a
- * comma behind each, from *at to behind the last comma.  How many there were. */
-static size_t take_list(const struct intake *intake, enum intake_tensor tensor, const char **at,
-                        const char *end, float *numbers, size_t count) {
-    const struct json_parser *parser = intake->parser;
-    double values[INTAKE_LIST_NUMBERS];
-    const size_t listed =
-        number_list_scan(parser->chunk, at, end, values, size_min(count, INTAKE_LIST_NUMBERS));
-    intake_numbers(intake, tensor, values, listed, numbers);
-    return listed;
-}
-
-/* The numbers of a row as far as they lie wholly in the chunk and in the row's
- * width: lists of plain ones, others one by one.  Whatever else comes is left to the
- * general way.  The row's memory was reserved when it was opened. */
-static const char *take_row_numbers(struct intake *intake, const char *at, const char *end) {
+/* Plain numbers of the row, as far as they lie wholly in the chunk with what divides them
+ * behind each; how many.  Of narrow rows also of further ones for which there is memory; not
+ * of the first, whose end tells how much memory to reserve. */
+static enum error_code take_list(struct intake *intake, const char **at, const char *end,
+                                 size_t *taken, struct error *error) {
     struct json_parser *parser = parser_of(intake);
     const enum intake_tensor tensor = parser->field->tensor;
+    const size_t width = intake_tensor_width(intake, tensor);
     struct buffer *buffer = intake_tensor_buffer(intake, tensor);
-    float *numbers = (float *)(void *)(buffer->data + buffer->used);
-    const size_t room = intake_tensor_width(intake, tensor) - parser->column;
-    size_t count = 0;
+    const size_t room = (buffer->capacity - buffer->used) / sizeof(float);
+    double values[INTAKE_LIST_NUMBERS];
+    size_t left = width - parser->column;
+    if (width <= INTAKE_NARROW_NUMBERS && buffer->used >= width * sizeof(float)) {
+        *taken =
+            number_rows_scan(parser->chunk, at, end, values, size_min(room, INTAKE_LIST_NUMBERS),
+                             NUMBER_ROWS_JSON, width, &left);
+    } else {
+        *taken = number_list_scan(parser->chunk, at, end, values,
+                                  size_min(left - 1, INTAKE_LIST_NUMBERS));
+        left -= *taken;
+    }
+    if (*taken == 0) {
+        return ERROR_NONE;
+    }
+    intake_numbers(intake, tensor, values, *taken, (float *)(void *)(buffer->data + buffer->used));
+    buffer->used += *taken * sizeof(float);
+    const bool row_ended = parser->column + *taken >= width;
+    parser->column = width - left;
+    parser->place = parser->column == 0 ? AT_FIRST_NUMBER : AT_NUMBER;
+    *at = skip_blanks(*at, end);
+    if (!row_ended) {
+        return ERROR_NONE;
+    }
+    const enum error_code code = intake_check_rows(intake, tensor, error);
+    return code == ERROR_NONE ? buffer_reserve(buffer, left * sizeof(float), error) : code;
+}
+
+/* The numbers of rows as far as they lie wholly in the chunk and in the rows'
+ * width: lists of plain ones, others one by one.  Whatever else comes is left to the
+ * general way.  The row's memory was reserved when it was opened. */
+static enum error_code take_row_numbers(struct intake *intake, const char **from, const char *end,
+                                        struct error *error) {
+    struct json_parser *parser = parser_of(intake);
+    const enum intake_tensor tensor = parser->field->tensor;
+    const size_t width = intake_tensor_width(intake, tensor);
+    struct buffer *buffer = intake_tensor_buffer(intake, tensor);
     const char *next;
     double value;
-    while (count < room) {
-        if (room >= LIST_NUMBERS_MIN) {
-            const size_t listed =
-                take_list(intake, tensor, &at, end, numbers + count, room - count);
-            if (listed > 0) {
-                count += listed;
-                parser->place = AT_NUMBER;
-                at = skip_blanks(at, end);
-                continue;
+    while (parser->column < width) {
+        size_t taken = 0;
+        if (intake_lists_due(&parser->lists)) {
+            const enum error_code code = take_list(intake, from, end, &taken, error);
+            if (code != ERROR_NONE) {
+                return code;
             }
+            intake_lists_note(&parser->lists, taken);
         }
-        if (number_scan(at, end, &next, &value) != NUMBER_WHOLE) {
+        if (taken > 0) {
+            continue;
+        }
+        if (number_scan(*from, end, &next, &value) != NUMBER_WHOLE) {
             break;
         }
-        numbers[count++] = intake_number(intake, tensor, value);
+        const float number = intake_number(intake, tensor, value);
+        memcpy(buffer->data + buffer->used, &number, sizeof number);
+        buffer->used += sizeof number;
+        parser->column++;
         parser->place = AFTER_NUMBER;
-        at = skip_blanks(next, end);
-        if (at == end || *at != ',') {
+        *from = skip_blanks(next, end);
+        if (*from == end || **from != ',') {
             break;
         }
         parser->place = AT_NUMBER;
-        at = skip_blanks(at + 1, end);
+        *from = skip_blanks(*from + 1, end);
     }
-    parser->column += count;
-    buffer->used += count * sizeof(float);
-    return at;
+    return ERROR_NONE;
+}
+
+/* Plain numbers where no rows are: labels, and weights. */
+static enum error_code take_items(struct intake *intake, const char **at, const char *end,
+                                  struct error *error) {
+    struct json_parser *parser = parser_of(intake);
+    const enum intake_tensor tensor = parser->field->tensor;
+    struct buffer *buffer = intake_tensor_buffer(intake, tensor);
+    double values[INTAKE_LIST_NUMBERS];
+    enum error_code code = ERROR_NONE;
+    while (code == ERROR_NONE && intake_lists_due(&parser->lists)) {
+        const size_t taken = number_list_scan(parser->chunk, at, end, values, INTAKE_LIST_NUMBERS);
+        intake_lists_note(&parser->lists, taken);
+        if (taken == 0) {
+            break;
+        }
+        parser->place = AT_ITEM;
+        *at = skip_blanks(*at, end);
+        if (parser->field->kind == FIELD_LABELS) {
+            code = intake_add_labels(intake, values, taken, error);
+            continue;
+        }
+        code = buffer_reserve(buffer, taken * sizeof(float), error);
+        if (code == ERROR_NONE) {
+            intake_numbers(intake, tensor, values, taken,
+                           (float *)(void *)(buffer->data + buffer->used));
+            buffer->used += taken * sizeof(float);
+            code = intake_check_rows(intake, tensor, error);
+        }
+    }
+    return code;
 }
 
 /* A token that starts at *at, which is no blank. */
@@ -629,10 +684,13 @@ static enum error_code next_token(struct intake *intake, const char **at, const 
         parser->place = AT_BODY;
     }
     *at = skip_blanks(*at, end);
+    enum error_code code = ERROR_NONE;
     if (parser->place == AT_NUMBER || parser->place == AT_FIRST_NUMBER) {
-        *at = take_row_numbers(intake, *at, end);
+        code = take_row_numbers(intake, at, end, error);
+    } else if (parser->place == AT_ITEM || parser->place == AT_FIRST_ITEM) {
+        code = take_items(intake, at, end, error);
     }
-    return *at < end ? begin_token(intake, at, end, error) : ERROR_NONE;
+    return code == ERROR_NONE && *at < end ? begin_token(intake, at, end, error) : code;
 }
 
 static enum error_code json_feed(struct intake *intake, const char *data, size_t size,
@@ -642,6 +700,7 @@ static enum error_code json_feed(struct intake *intake, const char *data, size_t
         parser->place = AT_START; /* the state was zero */
     }
     parser->chunk = data;
+    parser->lists = (struct intake_lists){0};
     const char *at = data, *const end = data + size;
     enum error_code code = ERROR_NONE;
     while (at < end && code == ERROR_NONE) {

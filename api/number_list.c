@@ -31,9 +31,15 @@
 struct window {
     uint64_t firsts; /* the first digit of each number */
     uint64_t points;
-    uint64_t ends;         /* the comma behind each plain number, up to the first that is not */
+    uint64_t ends;         /* the byte behind each number */
+    uint64_t row_ends;     /* of these what ends a row */
+    uint64_t tails;        /* where what divides a plain number from the next one ends, up to the
+                            * first that is not plain */
     uint64_t behind_minus; /* the byte behind a minus */
 };
+
+/* What divides numbers: a comma and a blank or none; in rows also what ends a row. */
+enum marks { MARKS_LIST, MARKS_JSON, MARKS_CSV };
 
 INLINED uint64_t bits_of(__m256i low, __m256i high) {
     return (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32 |
@@ -41,7 +47,7 @@ INLINED uint64_t bits_of(__m256i low, __m256i high) {
 }
 
 /* Of a window that begins where a number should. */
-INLINED struct window look(const char *text) {
+INLINED struct window look(const char *text, const enum marks marks) {
     const __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)text);
     const __m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(text + 32));
 #define BITS_OF(c)                                                                                 \
@@ -55,23 +61,42 @@ INLINED struct window look(const char *text) {
                 _mm256_cmpeq_epi8(_mm256_min_epu8(high_digits, nine), high_digits));
     const uint64_t zeros = BITS_OF('0'), points = BITS_OF('.'), minuses = BITS_OF('-');
     const uint64_t commas = BITS_OF(','), blanks = BITS_OF(' ');
-#undef BITS_OF
     const uint64_t inside = digits | points | minuses;
     const uint64_t starts = inside & ~(inside << 1), ends = ~inside & inside << 1;
     const uint64_t behind_minus = minuses << 1;
     const uint64_t firsts = (starts & ~minuses) | (starts << 1 & behind_minus);
     /* What makes a number, or what stands between two, other than plain. */
-    const uint64_t wrong =
-        (firsts & ~digits) | (minuses & ~starts) |     /* no digit at first, a late minus */
-        (zeros & firsts & digits >> 1) |               /* 01 */
-        (points & ~(digits << 1 & digits >> 1)) |      /* no digit before or behind a point */
-        (points & ((points << 1) + digits)) |          /* a carry through digits to a second */
-        (commas & ~ends) |                             /* a comma behind no number */
-        (~inside & ~commas & ~(blanks & commas << 1)); /* all but a blank behind a comma */
+    uint64_t wrong =
+        (firsts & ~digits) | (minuses & ~starts) | /* no digit at first, a late minus */
+        (zeros & firsts & digits >> 1) |           /* 01 */
+        (points & ~(digits << 1 & digits >> 1)) |  /* no digit before or behind a point */
+        (points & ((points << 1) + digits));       /* a carry through digits to a second */
+    uint64_t known = inside | commas | (blanks & commas << 1); /* no blank but behind a comma */
+    uint64_t row_ends = 0, tails = commas & ends, comma_places = ends;
+    if (marks == MARKS_JSON) { /* "],[" and a blank before the second bracket or none */
+        const uint64_t closing = BITS_OF(']'), opening = BITS_OF('[');
+        const uint64_t behind_comma = (commas & closing << 1) << 1;
+        const uint64_t behind_blank = (behind_comma & blanks) << 1;
+        row_ends = closing & ends;
+        tails |= opening;
+        comma_places |= closing << 1;
+        known |= row_ends | (opening & (behind_comma | behind_blank));
+        wrong |= (closing << 1 & ~commas) | (behind_comma & ~(opening | blanks)) |
+                 (behind_blank & ~opening) | (opening << 1 & ~inside);
+    } else if (marks == MARKS_CSV) { /* a line feed, and a return before it or none */
+        const uint64_t feeds = BITS_OF('\n'), returns = BITS_OF('\r') & feeds >> 1;
+        row_ends = (feeds | returns) & ends;
+        tails |= feeds;
+        known |= row_ends | (feeds & returns << 1);
+    }
+#undef BITS_OF
+    wrong |= (commas & ~comma_places) | ~known;
     return (struct window){
         .firsts = firsts,
         .points = points,
-        .ends = ends & ((wrong & -wrong) - 1),
+        .ends = ends,
+        .row_ends = row_ends,
+        .tails = tails & ((wrong & -wrong) - 1),
         .behind_minus = behind_minus,
     };
 }
@@ -143,49 +168,95 @@ __attribute__((noinline)) WITH_AVX2 static bool read_long(const char *end, size_
 
 /* ---- Lists ---- */
 
-WITH_AVX2 static size_t scan(const char *begin, const char **from, const char *end, double *values,
-                             size_t count) {
+/* Of rows `left` numbers are to come in the one that is begun. */
+INLINED size_t scan(const char *begin, const char **from, const char *end, double *values,
+                    size_t count, const enum marks marks, size_t width, size_t *left) {
     double *to = values, *const to_end = values + count;
-    while (to < to_end && end - *from > WINDOW_BYTES && *from - begin >= BYTES_IN_FRONT) {
-        const char *const start = *from + (**from == ' ');
-        struct window window = look(start);
-        if (window.ends == 0) {
-            break;
-        }
-        do {
+    const char *at = *from;
+    size_t remaining = *left;
+    bool plain = true;
+    while (plain && to < to_end && end - at > WINDOW_BYTES && at - begin >= BYTES_IN_FRONT) {
+        const char *const start = at + (*at == ' ');
+        struct window window = look(start, marks);
+        plain = window.tails != 0;
+        while (window.tails != 0 && to < to_end) {
             const uint64_t end_bit = window.ends & -window.ends;
             const uint64_t first = (uint64_t)__builtin_ctzll(window.firsts);
             const uint64_t last = (uint64_t)__builtin_ctzll(end_bit);
+            const uint64_t tail = (uint64_t)__builtin_ctzll(window.tails);
             const uint64_t point = last - (uint64_t)__builtin_ctzll(window.points | end_bit);
             const uint64_t digits = last - first - (point > 0);
-            double value;
+            const bool row_end = (window.row_ends & end_bit) != 0;
+            double value = 0;
+            plain = marks == MARKS_LIST || row_end == (remaining == 1);
             if (digits < JOINED_BYTES) {
                 value = read_short(start + last, point, digits);
-            } else if (digits > DECIMAL_DIGITS || !read_long(start + last, point, digits, &value)) {
-                return (size_t)(to - values);
+            } else {
+                plain = plain && digits <= DECIMAL_DIGITS &&
+                        read_long(start + last, point, digits, &value);
+            }
+            if (!plain) {
+                break;
             }
             uint64_t bits;
             memcpy(&bits, &value, sizeof bits);
             bits ^= window.behind_minus >> first << 63;
             memcpy(to++, &bits, sizeof bits);
+            at = start + tail + 1;
+            remaining = row_end ? width : remaining - 1;
             window.points &= ~(end_bit | (end_bit - 1));
             window.firsts &= window.firsts - 1;
             window.ends &= window.ends - 1;
-            *from = start + last + 1;
-        } while (window.ends != 0 && to < to_end);
+            window.tails &= window.tails - 1;
+        }
     }
+    *from = at;
+    *left = remaining;
     return (size_t)(to - values);
+}
+
+WITH_AVX2 static size_t scan_list(const char *begin, const char **from, const char *end,
+                                  double *values, size_t count) {
+    size_t left = 0; /* of no row */
+    return scan(begin, from, end, values, count, MARKS_LIST, 0, &left);
+}
+
+WITH_AVX2 static size_t scan_json_rows(const char *begin, const char **from, const char *end,
+                                       double *values, size_t count, size_t width, size_t *left) {
+    return scan(begin, from, end, values, count, MARKS_JSON, width, left);
+}
+
+WITH_AVX2 static size_t scan_csv_rows(const char *begin, const char **from, const char *end,
+                                      double *values, size_t count, size_t width, size_t *left) {
+    return scan(begin, from, end, values, count, MARKS_CSV, width, left);
+}
+
+static bool is_fast(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+           __builtin_cpu_supports("bmi2");
 }
 #endif
 
 size_t number_list_scan(const char *begin, const char **from, const char *end, double *values,
                         size_t count) {
 #ifdef WITH_AVX2
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-        __builtin_cpu_supports("bmi2")) {
-        return scan(begin, from, end, values, count);
+    if (is_fast()) {
+        return scan_list(begin, from, end, values, count);
     }
 #endif
     (void)begin, (void)from, (void)end, (void)values, (void)count;
+    return 0;
+}
+
+size_t number_rows_scan(const char *begin, const char **from, const char *end, double *values,
+                        size_t count, enum number_rows rows, size_t width, size_t *left) {
+#ifdef WITH_AVX2
+    if (is_fast()) {
+        return (rows == NUMBER_ROWS_JSON ? scan_json_rows : scan_csv_rows)(begin, from, end, values,
+                                                                           count, width, left);
+    }
+#endif
+    (void)begin, (void)from, (void)end, (void)values, (void)count, (void)rows, (void)width;
+    (void)left;
     return 0;
 }

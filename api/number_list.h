@@ -18,4 +18,14 @@
 size_t number_list_scan(const char *begin, const char **at, const char *end, double *values,
                         size_t count);
 
+/* What stands between the rows: "],[", with a blank before the second bracket or none; or
+ * a line feed, with a return before it or none. */
+enum number_rows { NUMBER_ROWS_JSON, NUMBER_ROWS_CSV };
+
+/* The same for numbers in rows of `width`: behind the last of a row stands what divides it
+ * from the next one, and *at is then behind that.  *left is how many are to come in the row
+ * that is begun, 1 to width, before and after. */
+size_t number_rows_scan(const char *begin, const char **at, const char *end, double *values,
+                        size_t count, enum number_rows rows, size_t width, size_t *left);
+
 #endif

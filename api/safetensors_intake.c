@@ -374,15 +374,6 @@ static enum error_code take_length(struct intake *intake, struct error *error) {
 
 /* ---- The data ---- */
 
-static enum error_code add_labels(struct intake *intake, const double *values, size_t count,
-                                  struct error *error) {
-    enum error_code code = ERROR_NONE;
-    for (size_t i = 0; i < count && code == ERROR_NONE; i++) {
-        code = intake_add_label(intake, values[i], error);
-    }
-    return code;
-}
-
 /* The general way, through blocks of doubles. */
 static enum error_code convert_blocks(struct intake *intake, const struct entry *entry,
                                       const char *from, size_t items, struct error *error) {
@@ -397,7 +388,7 @@ static enum error_code convert_blocks(struct intake *intake, const struct entry 
         items -= count;
         enum error_code code;
         if (entry->tensor == INTAKE_LABELS) {
-            code = add_labels(intake, block, count, error);
+            code = intake_add_labels(intake, block, count, error);
         } else {
             code = buffer_reserve(buffer, count * sizeof(float), error);
         }

@@ -62,6 +62,59 @@ static size_t expect_the_same_alone(const char *text, size_t front, size_t size)
     return taken;
 }
 
+/* ---- Rows ---- */
+
+static const char *skip(const char *at, const char *end, const char *characters) {
+    for (; at != NULL && *characters != 0; characters++) {
+        at = at < end && *at == *characters ? at + 1 : NULL;
+    }
+    return at;
+}
+
+/* Behind what divides rows, or NULL. */
+static const char *skip_row_end(const char *at, const char *end, enum number_rows rows) {
+    if (rows == NUMBER_ROWS_CSV) {
+        return skip(at + (at < end && *at == '\r'), end, "\n");
+    }
+    at = skip(at, end, "],");
+    return at == NULL ? NULL : skip(at + (at < end && *at == ' '), end, "[");
+}
+
+/* One number as number_scan reads it, the last of its row or not; behind what divides it
+ * from the next, or NULL. */
+static const char *read_one_of_row(const char *text, const char *end, enum number_rows rows,
+                                   bool last, double *value) {
+    const char *next;
+    text += text < end && *text == ' ';
+    if (number_scan(text, end, &next, value) != NUMBER_WHOLE) {
+        return NULL;
+    }
+    return last ? skip_row_end(next, end, rows) : skip(next, end, ",");
+}
+
+/* Whatever is read of rows is what number_scan reads; how many. */
+static size_t expect_the_same_rows(const char *begin, const char *text, const char *end,
+                                   enum number_rows rows, size_t width, size_t *left) {
+    static double values[LIST_NUMBERS];
+    const char *at = text, *wanted_at = text;
+    size_t wanted_left = *left;
+    const size_t taken = number_rows_scan(begin, &at, end, values, LIST_NUMBERS, rows, width, left);
+    ck_assert_uint_le(taken, LIST_NUMBERS);
+    for (size_t i = 0; i < taken; i++) {
+        double wanted;
+        const char *next = read_one_of_row(wanted_at, end, rows, wanted_left == 1, &wanted);
+        if (next == NULL || memcmp(&wanted, &values[i], sizeof wanted) != 0) {
+            ck_abort_msg("number %zu of rows of %zu at '%.60s' is %a%s", i, width, wanted_at,
+                         values[i], next == NULL ? "" : ", and number_scan reads another");
+        }
+        wanted_at = next;
+        wanted_left = wanted_left == 1 ? width : wanted_left - 1;
+    }
+    ck_assert_ptr_eq(at, wanted_at);
+    ck_assert_uint_eq(*left, wanted_left);
+    return taken;
+}
+
 /* ---- What is plain ---- */
 
 #define FRONT "[0.5, 0.25, 0.125, 17, 18, 19, 20"
@@ -126,6 +179,59 @@ START_TEST(test_plain_numbers_are_read_and_others_left) {
         if (!reads_nothing() && cases[i].numbers > 0) {
             ck_assert_uint_eq(expect_the_same(text, first, text + size, 1), 1);
         }
+    }
+}
+END_TEST
+
+START_TEST(test_rows_are_read_as_far_as_they_are_plain) {
+    static const struct {
+        const char *text;
+        enum number_rows rows;
+        size_t width, left, numbers;
+    } cases[] = {
+        {"1,2],[3,4], [5,-6.5],[7]", NUMBER_ROWS_JSON, 2, 2, 6},
+        {"2],[3,4],[5, 6],[7]", NUMBER_ROWS_JSON, 2, 1, 5},
+        {"1],[2],[3], [4],\n[5]", NUMBER_ROWS_JSON, 1, 1, 3},
+        {"1,2,[3,4]", NUMBER_ROWS_JSON, 2, 2, 1},
+        {"1,2],3,4]", NUMBER_ROWS_JSON, 2, 2, 1},
+        {"1,2][3,4]", NUMBER_ROWS_JSON, 2, 2, 1},
+        {"1,2,],[3", NUMBER_ROWS_JSON, 2, 2, 1},
+        {"1,2],,[3", NUMBER_ROWS_JSON, 2, 2, 1},
+        {"1,2]],[3", NUMBER_ROWS_JSON, 2, 2, 1},
+        {"1,2],[,3", NUMBER_ROWS_JSON, 2, 2, 2},
+        {"1,2],[[3", NUMBER_ROWS_JSON, 2, 2, 2},
+        {"1,2],[]", NUMBER_ROWS_JSON, 2, 2, 2},
+        {"1,2],[ 3,4],[5,6", NUMBER_ROWS_JSON, 2, 2, 5},
+        {"1,2] ,[3", NUMBER_ROWS_JSON, 2, 2, 1},
+        {"1,2 ],[3", NUMBER_ROWS_JSON, 2, 2, 1},
+        {"1,2],  [3", NUMBER_ROWS_JSON, 2, 2, 1},
+        {"1,2],[3],[4,5", NUMBER_ROWS_JSON, 2, 2, 2},
+        {"1,2],[3,4,5],[6", NUMBER_ROWS_JSON, 2, 2, 3},
+        {"1,2]]}", NUMBER_ROWS_JSON, 2, 2, 1},
+        {"1,2\n3,4\n5,6\n7 ", NUMBER_ROWS_JSON, 2, 2, 1},
+        {"1,2\n3,-4\r\n5, 6.5\n7 ", NUMBER_ROWS_CSV, 2, 2, 6},
+        {"1\n2\r\n3\n\n", NUMBER_ROWS_CSV, 1, 1, 3},
+        {"1,2\r3,4\n", NUMBER_ROWS_CSV, 2, 2, 1},
+        {"1,2\r\r\n3,4\n", NUMBER_ROWS_CSV, 2, 2, 1},
+        {"1,2\n\r\n3,4\n", NUMBER_ROWS_CSV, 2, 2, 2},
+        {"1,2,\n3,4\n", NUMBER_ROWS_CSV, 2, 2, 1},
+        {"1,\n3,4\n", NUMBER_ROWS_CSV, 2, 2, 1},
+        {"1,2 \n3,4\n", NUMBER_ROWS_CSV, 2, 2, 1},
+        {"1,2\n3\n4,5\n", NUMBER_ROWS_CSV, 2, 2, 2},
+        {"1,2\n3,4,5\n6", NUMBER_ROWS_CSV, 2, 2, 3},
+        {"1,2],[3,4\n", NUMBER_ROWS_CSV, 2, 2, 1},
+    };
+    char text[400];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const size_t size = (size_t)sprintf(text, FRONT ",%s" BEHIND, cases[i].text);
+        char *copy = malloc(size);
+        memcpy(copy, text, size);
+        size_t left = cases[i].left;
+        const size_t found = expect_the_same_rows(copy, copy + strlen(FRONT ","), copy + size,
+                                                  cases[i].rows, cases[i].width, &left);
+        free(copy);
+        ck_assert_msg(reads_nothing() || found == cases[i].numbers, "of '%s' %zu are read",
+                      cases[i].text, found);
     }
 }
 END_TEST
@@ -197,6 +303,57 @@ START_TEST(test_lists_of_every_kind_are_read_like_their_numbers) {
 }
 END_TEST
 
+/* Rows of that width; one number of so many is odd, or what is behind it. */
+static size_t make_rows(struct source *source, char *text, enum number_rows rows, size_t width) {
+    static const char *const ends[][4] = {[NUMBER_ROWS_JSON] = {"],[", "],[", "], [", "], ["},
+                                          [NUMBER_ROWS_CSV] = {"\n", "\n", "\n", "\r\n"}};
+    static const char *const odd_marks[] = {"]",    "[",   "],\n[", "]], [[", "\r",  "\n\n",
+                                            "\n\r", ",\n", "],[",   "\n",     ",,[", ",  "};
+    const uint32_t odd_ones = source_word(source) % 16;
+    size_t size = 0;
+    for (size_t i = 0; i < LIST_NUMBERS; i++) {
+        const bool odd = source_word(source) % 256 < odd_ones;
+        size += odd ? number_text(source, text + size) : number_text_plain(source, text + size);
+        size += (size_t)sprintf(text + size, "%s",
+                                odd                    ? odd_marks[source_word(source) % 12]
+                                : (i + 1) % width == 0 ? ends[rows][source_word(source) % 4]
+                                                       : ",");
+    }
+    return size;
+}
+
+START_TEST(test_rows_of_every_kind_are_read_like_their_numbers) {
+    const char *many = getenv("NUMBER_TEXTS");
+    const unsigned long long count = many != NULL ? strtoull(many, NULL, 10) : RANDOM_TEXTS;
+    struct source source = {.step = 2};
+    char *text = malloc(LIST_BYTES);
+    unsigned long long met = 0, taken = 0;
+    while (met < count) {
+        const enum number_rows rows =
+            source_word(&source) % 2 == 0 ? NUMBER_ROWS_JSON : NUMBER_ROWS_CSV;
+        const size_t width = 1 + source_word(&source) % 9;
+        const size_t size = make_rows(&source, text, rows, width);
+        const char *const end = text + size, *at = text;
+        size_t left = width;
+        while (at < end) {
+            const size_t before = left;
+            const size_t part = expect_the_same_rows(text, at, end, rows, width, &left);
+            taken += part;
+            met += part + 1; /* and one, of whatever kind, is left out */
+            size_t next_left = before;
+            for (size_t i = 0; i <= part && at < end; i++) {
+                at += strcspn(at, ",\n[]");
+                at += strspn(at, ",\n[] \r");
+                next_left = next_left == 1 ? width : next_left - 1;
+            }
+            left = next_left;
+        }
+    }
+    free(text);
+    ck_assert_msg(reads_nothing() || taken > met / 2, "%llu of %llu were read", taken, met);
+}
+END_TEST
+
 Suite *suite_number_list(void) {
     Suite *suite = suite_create("number_list");
     TCase *tests = tcase_create("number_list");
@@ -204,6 +361,8 @@ Suite *suite_number_list(void) {
     tcase_add_test(tests, test_plain_numbers_are_read_and_others_left);
     tcase_add_test(tests, test_lists_are_read_wherever_they_begin_and_end);
     tcase_add_test(tests, test_lists_of_every_kind_are_read_like_their_numbers);
+    tcase_add_test(tests, test_rows_are_read_as_far_as_they_are_plain);
+    tcase_add_test(tests, test_rows_of_every_kind_are_read_like_their_numbers);
     suite_add_tcase(suite, tests);
     return suite;
 }
