@@ -448,16 +448,16 @@ static enum error_code take_rows(struct intake *intake, const char **from, const
                                 error);
 }
 
-/* Lists of plain numbers, where they are due. */
+/* Lists of plain numbers, where they may be and are due. */
 static enum error_code take_lists(struct intake *intake, const char **from, const char *end,
                                   size_t *taken, struct error *error) {
     struct csv_parser *parser = parser_of(intake);
+    const bool rows = parser->lists_rows && parser->row > 0 && parser->column < parser->columns;
     *taken = 0;
-    if (!intake_lists_due(&parser->lists)) {
+    if ((!rows && listed_columns(parser) == 0) || !intake_lists_due(&parser->lists)) {
         return ERROR_NONE;
     }
-    const enum error_code code = (parser->lists_rows && parser->row > 0 ? take_rows : take_list)(
-        intake, from, end, taken, error);
+    const enum error_code code = (rows ? take_rows : take_list)(intake, from, end, taken, error);
     intake_lists_note(&parser->lists, *taken);
     return code;
 }
@@ -469,11 +469,14 @@ static enum error_code take_numbers(struct intake *intake, const char **from, co
                                     struct error *error) {
     struct csv_parser *parser = parser_of(intake);
     enum error_code code = ERROR_NONE;
-    while (code == ERROR_NONE && listed_columns(parser) > 0) {
+    while (code == ERROR_NONE) {
         size_t taken;
         code = take_lists(intake, from, end, &taken, error);
         if (code != ERROR_NONE || taken > 0) {
             continue;
+        }
+        if (listed_columns(parser) == 0) {
+            return ERROR_NONE;
         }
         const char *at = *from, *next;
         double value;
