@@ -7,69 +7,22 @@
  * is a header, and skipped.
  *
  * Numbers that lie wholly inside a chunk are read where they stand
- * (take_numbers).  Every other cell (quoted, a name, cut by a chunk's end) is
+ * (csv_numbers.c).  Every other cell (quoted, a name, cut by a chunk's end) is
  * gathered in `cell`, which bounds its length.  Nothing else of the text is kept. */
-#include <math.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "api/csv_cell.h"
+#include "api/csv_parser.h"
 #include "api/intake.h"
 #include "api/number.h"
-#include "api/number_list.h"
 #include "core/base/checked.h"
 
-#define CELL_BYTES_MAX 1024 /* quotes not counted */
-#define CELL_SHOWN_BYTES 40 /* of a cell, in a message */
 #define BYTE_ORDER_MARK "\xEF\xBB\xBF"
 #define BYTE_ORDER_MARK_BYTES 3
 
-enum place {
-    AT_START, /* of the body: a byte-order mark may come */
-    AT_CELL,
-    IN_CELL,
-    IN_QUOTES,
-    AFTER_QUOTE, /* the end of the quotes, or the first of two that mean one */
-    AFTER_CELL,  /* blanks behind the quotes */
-    AFTER_RETURN
-};
-
-/* What the line being read is. */
-enum line_kind { LINE_UNDECIDED, LINE_HEADER, LINE_ROW };
-
-struct csv_parser {
-    bool begun;
-    enum place place;
-    enum line_kind kind;
-    size_t mark_bytes; /* of the byte-order mark, matched so far */
-
-    enum intake_tensor answers; /* labels or targets; INTAKE_TENSORS: none */
-    size_t inputs, columns;     /* that a row must have */
-    bool lists_rows;            /* rows are narrow, and numbers in all columns */
-
-    size_t line, column; /* of the cell, both counted from 0 */
-    size_t breaks;       /* in quoted cells of the line */
-    size_t row;
-    struct error refusal; /* of the first cell that is no number, while undecided */
-    bool has_names;       /* and whether one of them is a name */
-
-    size_t chunk_offset; /* of the chunk being fed, in the body */
-    const char *chunk;
-    size_t row_offset; /* where the first row began */
-    struct intake_lists lists;
-
-    bool quoted;
-    size_t cell_bytes;
-    char cell[CELL_BYTES_MAX];
-};
-
-static struct csv_parser *parser_of(struct intake *intake) {
-    return intake->parser;
-}
-
 static void begin_body(struct intake *intake) {
-    struct csv_parser *parser = parser_of(intake);
+    struct csv_parser *parser = csv_parser_of(intake);
     const struct specification *specification = intake->request.specification;
     parser->begun = true;
     parser->inputs = intake_tensor_width(intake, INTAKE_INPUTS);
@@ -90,19 +43,13 @@ static void begin_body(struct intake *intake) {
 
 /* ---- Refusals ---- */
 
-/* The tensor of a column. */
-static enum intake_tensor tensor_of(const struct csv_parser *parser, size_t column) {
-    return column < parser->inputs ? INTAKE_INPUTS : parser->answers;
-}
-
 static enum error_code broken(const struct csv_parser *parser, const char *why,
                               struct error *error) {
     return error_set(error, ERROR_SYNTAX, NULL, "line %zu, column %zu: %s", parser->line + 1,
                      parser->column + 1, why);
 }
 
-/* Put the line, and the column where one is at fault, in front of a message. */
-static void tell_place(const struct csv_parser *parser, bool column, struct error *error) {
+void csv_tell_place(const struct csv_parser *parser, bool column, struct error *error) {
     const struct error bare = *error;
     if (column) {
         error_set(error, bare.code, bare.pointer, "line %zu, column %zu: %s", parser->line + 1,
@@ -114,9 +61,9 @@ static void tell_place(const struct csv_parser *parser, bool column, struct erro
 
 static enum error_code refuse_cell(const struct csv_parser *parser, const char *cell, size_t bytes,
                                    enum csv_cell_kind kind, struct error *error) {
-    intake_refuse_row(tensor_of(parser, parser->column), parser->row, error, "'%.*s' %s",
-                      (int)size_min(bytes, CELL_SHOWN_BYTES), cell, csv_cell_advice(kind));
-    tell_place(parser, true, error);
+    intake_refuse_row(csv_tensor_of(parser, parser->column), parser->row, error, "'%.*s' %s",
+                      (int)size_min(bytes, CSV_CELL_SHOWN_BYTES), cell, csv_cell_advice(kind));
+    csv_tell_place(parser, true, error);
     return ERROR_INVALID;
 }
 
@@ -133,48 +80,16 @@ static enum error_code refuse_width(const struct csv_parser *parser, size_t foun
                       "%zu %s, divided by commas; the model needs %zu: %zu %s%s", found,
                       found == 1 ? "column" : "columns", parser->columns, parser->inputs,
                       parser->inputs == 1 ? "input" : "inputs", answers);
-    tell_place(parser, false, error);
+    csv_tell_place(parser, false, error);
     return ERROR_INVALID;
 }
 
 /* ---- Rows ---- */
 
-/* All the memory of a row, so that its numbers are only stored. */
-static enum error_code begin_row(struct intake *intake, struct error *error) {
-    struct csv_parser *parser = parser_of(intake);
-    enum error_code code =
-        buffer_reserve(&intake->examples.inputs, parser->inputs * sizeof(float), error);
-    if (code == ERROR_NONE && parser->answers == INTAKE_TARGETS) {
-        code = buffer_reserve(&intake->examples.targets,
-                              (parser->columns - parser->inputs) * sizeof(float), error);
-    }
-    parser->kind = LINE_ROW;
-    return code;
-}
-
-/* A number of the row: of the inputs, or of the targets. */
-static enum error_code take_number(struct intake *intake, const char *cell, size_t bytes,
-                                   double value, struct error *error) {
-    struct csv_parser *parser = parser_of(intake);
-    const enum intake_tensor tensor = tensor_of(parser, parser->column);
-    struct buffer *buffer = intake_tensor_buffer(intake, tensor);
-    const float number = intake_number(intake, tensor, value);
-    if (!isfinite(number)) {
-        intake_refuse_row(tensor, parser->row, error,
-                          "'%.*s' is beyond float32; allowed are -3.4e38 to 3.4e38",
-                          (int)size_min(bytes, CELL_SHOWN_BYTES), cell);
-        tell_place(parser, true, error);
-        return ERROR_INVALID;
-    }
-    memcpy(buffer->data + buffer->used, &number, sizeof number);
-    buffer->used += sizeof number;
-    return ERROR_NONE;
-}
-
 /* After the first row it can be told how many come, if the length of the body is
  * known.  Only a guess, so a refusal is none. */
 static void reserve_for_rows(struct intake *intake, size_t row_bytes) {
-    const struct csv_parser *parser = parser_of(intake);
+    const struct csv_parser *parser = csv_parser_of(intake);
     const size_t body_bytes = intake->request.body_bytes;
     if (body_bytes > parser->row_offset && row_bytes > 0) {
         /* At least two bytes of text a number: at most twice the body. */
@@ -186,7 +101,7 @@ static void reserve_for_rows(struct intake *intake, size_t row_bytes) {
 
 /* The line is over, and `column` its last one; `offset` is behind it. */
 static enum error_code end_line(struct intake *intake, size_t offset, struct error *error) {
-    struct csv_parser *parser = parser_of(intake);
+    struct csv_parser *parser = csv_parser_of(intake);
     enum error_code code = ERROR_NONE;
     if (parser->column + 1 != parser->columns) {
         return refuse_width(parser, parser->column + 1, error);
@@ -196,7 +111,7 @@ static enum error_code end_line(struct intake *intake, size_t offset, struct err
             code = intake_check_rows(intake, INTAKE_TARGETS, error);
         }
         if (code != ERROR_NONE) {
-            tell_place(parser, false, error);
+            csv_tell_place(parser, false, error);
             return code;
         }
         if (parser->row++ == 0) {
@@ -215,7 +130,7 @@ static enum error_code end_line(struct intake *intake, size_t offset, struct err
 
 /* A class name, with its blanks or without, else an index. */
 static enum error_code take_label(struct intake *intake, struct error *error) {
-    const struct csv_parser *parser = parser_of(intake);
+    const struct csv_parser *parser = csv_parser_of(intake);
     const char *cell = parser->cell;
     size_t bytes = parser->cell_bytes;
     double index;
@@ -232,7 +147,7 @@ static enum error_code take_label(struct intake *intake, struct error *error) {
         code = intake_add_label_name(intake, cell, bytes, error);
     }
     if (code == ERROR_INVALID) {
-        tell_place(parser, true, error);
+        csv_tell_place(parser, true, error);
     }
     return code;
 }
@@ -259,17 +174,17 @@ static enum error_code decide_header(struct csv_parser *parser, struct error *er
 
 /* The first number is seen: the line is a row, unless something else came before. */
 static enum error_code decide_row(struct intake *intake, struct error *error) {
-    struct csv_parser *parser = parser_of(intake);
+    struct csv_parser *parser = csv_parser_of(intake);
     if (parser->refusal.code != ERROR_NONE) {
         *error = parser->refusal;
         return parser->refusal.code;
     }
-    return begin_row(intake, error);
+    return csv_begin_row(intake, error);
 }
 
 /* A whole cell, in `cell`. */
 static enum error_code take_cell(struct intake *intake, struct error *error) {
-    struct csv_parser *parser = parser_of(intake);
+    struct csv_parser *parser = csv_parser_of(intake);
     enum error_code code = ERROR_NONE;
     if (parser->kind == LINE_UNDECIDED && parser->column >= parser->inputs) {
         code = decide_header(parser, error);
@@ -278,9 +193,9 @@ static enum error_code take_cell(struct intake *intake, struct error *error) {
         return code; /* of too many columns the line's end tells */
     }
     if (parser->kind == LINE_ROW && parser->column == 0) {
-        code = begin_row(intake, error);
+        code = csv_begin_row(intake, error);
     }
-    if (code == ERROR_NONE && tensor_of(parser, parser->column) == INTAKE_LABELS) {
+    if (code == ERROR_NONE && csv_tensor_of(parser, parser->column) == INTAKE_LABELS) {
         return take_label(intake, error);
     }
     const char *cell = parser->cell;
@@ -298,11 +213,11 @@ static enum error_code take_cell(struct intake *intake, struct error *error) {
     if (code == ERROR_NONE && parser->kind == LINE_UNDECIDED) {
         code = decide_row(intake, error);
     }
-    return code == ERROR_NONE ? take_number(intake, cell, bytes, value, error) : code;
+    return code == ERROR_NONE ? csv_take_number(intake, cell, bytes, value, error) : code;
 }
 
 static enum error_code take_last_cell(struct intake *intake, size_t offset, struct error *error) {
-    struct csv_parser *parser = parser_of(intake);
+    struct csv_parser *parser = csv_parser_of(intake);
     const char *cell = parser->cell;
     size_t bytes = parser->cell_bytes;
     csv_cell_trim(&cell, &bytes);
@@ -319,10 +234,10 @@ static enum error_code take_last_cell(struct intake *intake, size_t offset, stru
 }
 
 static enum error_code append(struct csv_parser *parser, char c, struct error *error) {
-    if (parser->cell_bytes == CELL_BYTES_MAX) {
+    if (parser->cell_bytes == CSV_CELL_BYTES_MAX) {
         return error_set(error, ERROR_INVALID, NULL,
                          "line %zu, column %zu: a cell of more than %d bytes", parser->line + 1,
-                         parser->column + 1, CELL_BYTES_MAX);
+                         parser->column + 1, CSV_CELL_BYTES_MAX);
     }
     parser->cell[parser->cell_bytes++] = c;
     return ERROR_NONE;
@@ -330,182 +245,9 @@ static enum error_code append(struct csv_parser *parser, char c, struct error *e
 
 /* ---- The loop ---- */
 
-static inline bool is_blank(char c) {
-    return c == ' ' || c == '\t';
-}
-
-static size_t offset_of(const struct csv_parser *parser, const char *at) {
-    return parser->chunk_offset + (size_t)(at - parser->chunk);
-}
-
-/* How many cells from here on are numbers of one tensor with a comma behind each. */
-static size_t listed_columns(const struct csv_parser *parser) {
-    const enum intake_tensor tensor = tensor_of(parser, parser->column);
-    const size_t columns = tensor == INTAKE_INPUTS ? size_min(parser->inputs, parser->columns - 1)
-                           : tensor == INTAKE_TARGETS ? parser->columns - 1
-                                                      : 0;
-    return columns > parser->column ? columns - parser->column : 0;
-}
-
-/* A number is there: at the beginning of a line it makes that a row. */
-static enum error_code begin_number(struct intake *intake, const char *at, struct error *error) {
-    struct csv_parser *parser = parser_of(intake);
-    if (parser->column > 0) {
-        return ERROR_NONE;
-    }
-    parser->row_offset = parser->row == 0 ? offset_of(parser, at) : parser->row_offset;
-    return begin_row(intake, error);
-}
-
-/* A list of plain numbers of the row from *from on; *taken are stored.  None where
- * one is beyond float32: then the cell that it is in is to be told. */
-static enum error_code take_list(struct intake *intake, const char **from, const char *end,
-                                 size_t *taken, struct error *error) {
-    struct csv_parser *parser = parser_of(intake);
-    const enum intake_tensor tensor = tensor_of(parser, parser->column);
-    struct buffer *buffer = intake_tensor_buffer(intake, tensor);
-    const char *at = *from;
-    double values[INTAKE_LIST_NUMBERS];
-    *taken = number_list_scan(parser->chunk, &at, end, values,
-                              size_min(listed_columns(parser), INTAKE_LIST_NUMBERS));
-    if (*taken == 0) {
-        return ERROR_NONE;
-    }
-    const enum error_code code = begin_number(intake, *from, error);
-    if (code != ERROR_NONE) {
-        return code;
-    }
-    float *numbers = (float *)(void *)(buffer->data + buffer->used);
-    intake_numbers(intake, tensor, values, *taken, numbers);
-    if (!intake_all_finite(numbers, *taken)) {
-        *taken = 0;
-        return ERROR_NONE;
-    }
-    parser->column += *taken;
-    buffer->used += *taken * sizeof *numbers;
-    *from = at;
-    return ERROR_NONE;
-}
-
-/* Numbers from the column on, through rows.  False, and some stored, where one is beyond
- * float32 or no label. */
-static bool put_rows(struct intake *intake, const double *values, size_t count) {
-    struct csv_parser *parser = parser_of(intake);
-    struct buffer *inputs = &intake->examples.inputs;
-    float *const numbers = (float *)(void *)(inputs->data + inputs->used);
-    size_t stored = 0, column = parser->column, rows = 0;
-    for (size_t i = 0; i < count;) {
-        if (column < parser->inputs) {
-            const size_t part = size_min(parser->inputs - column, count - i);
-            intake_numbers(intake, INTAKE_INPUTS, values + i, part, numbers + stored);
-            stored += part;
-            column += part;
-            i += part;
-        } else if (intake_add_labels(intake, &values[i++], 1, NULL) == ERROR_NONE) {
-            column++;
-        } else {
-            return false;
-        }
-        if (column == parser->columns) {
-            column = 0;
-            rows++;
-        }
-    }
-    if (!intake_all_finite(numbers, stored)) {
-        return false;
-    }
-    inputs->used += stored * sizeof *numbers;
-    parser->column = column;
-    parser->row += rows;
-    parser->line += rows; /* with no breaks in them: those are of names alone */
-    return true;
-}
-
-/* The same through rows as far as there is memory for their inputs; the first row tells
- * how much that should be, and is left to others. */
-static enum error_code take_rows(struct intake *intake, const char **from, const char *end,
-                                 size_t *taken, struct error *error) {
-    struct csv_parser *parser = parser_of(intake);
-    struct buffer *inputs = &intake->examples.inputs, *labels = &intake->examples.labels;
-    const size_t room = (inputs->capacity - inputs->used) / sizeof(float);
-    const size_t labels_used = labels->used;
-    const char *at = *from;
-    double values[INTAKE_LIST_NUMBERS];
-    size_t left = parser->columns - parser->column;
-    *taken = number_rows_scan(parser->chunk, &at, end, values, size_min(room, INTAKE_LIST_NUMBERS),
-                              NUMBER_ROWS_CSV, parser->columns, &left);
-    if (*taken == 0 || !put_rows(intake, values, *taken)) {
-        labels->used = labels_used;
-        *taken = 0;
-        return ERROR_NONE; /* the cell that is wrong is to be told */
-    }
-    *from = at;
-    return parser->column == 0
-               ? ERROR_NONE
-               : buffer_reserve(inputs,
-                                (parser->inputs - size_min(parser->column, parser->inputs)) *
-                                    sizeof(float),
-                                error);
-}
-
-/* Lists of plain numbers, where they may be and are due. */
-static enum error_code take_lists(struct intake *intake, const char **from, const char *end,
-                                  size_t *taken, struct error *error) {
-    struct csv_parser *parser = parser_of(intake);
-    const bool rows = parser->lists_rows && parser->row > 0 && parser->column < parser->columns;
-    *taken = 0;
-    if ((!rows && listed_columns(parser) == 0) || !intake_lists_due(&parser->lists)) {
-        return ERROR_NONE;
-    }
-    const enum error_code code = (rows ? take_rows : take_list)(intake, from, end, taken, error);
-    intake_lists_note(&parser->lists, *taken);
-    return code;
-}
-
-/* The numbers of a row as far as each lies in the chunk with the mark behind it,
- * and not the last of the line: lists of plain ones, others one by one.  Whatever else
- * comes is left to the general way. */
-static enum error_code take_numbers(struct intake *intake, const char **from, const char *end,
-                                    struct error *error) {
-    struct csv_parser *parser = parser_of(intake);
-    enum error_code code = ERROR_NONE;
-    while (code == ERROR_NONE) {
-        size_t taken;
-        code = take_lists(intake, from, end, &taken, error);
-        if (code != ERROR_NONE || taken > 0) {
-            continue;
-        }
-        if (listed_columns(parser) == 0) {
-            return ERROR_NONE;
-        }
-        const char *at = *from, *next;
-        double value;
-        while (at < end && is_blank(*at)) {
-            at++;
-        }
-        if (number_scan(at, end, &next, &value) != NUMBER_WHOLE) {
-            return ERROR_NONE;
-        }
-        const size_t bytes = (size_t)(next - at);
-        while (next < end && is_blank(*next)) {
-            next++;
-        }
-        if (next == end || *next != ',' || (size_t)(next - *from) > CELL_BYTES_MAX) {
-            return ERROR_NONE;
-        }
-        code = begin_number(intake, *from, error);
-        if (code == ERROR_NONE) {
-            code = take_number(intake, at, bytes, value, error);
-            parser->column++;
-            *from = next + 1;
-        }
-    }
-    return code;
-}
-
 /* One character at a cell's end, or inside one. */
 static enum error_code take_mark(struct intake *intake, const char *at, struct error *error) {
-    struct csv_parser *parser = parser_of(intake);
+    struct csv_parser *parser = csv_parser_of(intake);
     enum error_code code;
     switch (*at) {
     case ',':
@@ -515,7 +257,7 @@ static enum error_code take_mark(struct intake *intake, const char *at, struct e
         parser->place = AT_CELL;
         return code;
     case '\n':
-        return take_last_cell(intake, offset_of(parser, at) + 1, error);
+        return take_last_cell(intake, csv_offset_of(parser, at) + 1, error);
     case '\r':
         parser->place = AFTER_RETURN;
         return ERROR_NONE;
@@ -526,7 +268,7 @@ static enum error_code take_mark(struct intake *intake, const char *at, struct e
 
 static enum error_code continue_cell(struct intake *intake, const char **at, const char *end,
                                      struct error *error) {
-    struct csv_parser *parser = parser_of(intake);
+    struct csv_parser *parser = csv_parser_of(intake);
     enum error_code code = ERROR_NONE;
     for (; *at < end && code == ERROR_NONE; ++*at) {
         const char c = **at;
@@ -551,7 +293,7 @@ static enum error_code continue_cell(struct intake *intake, const char **at, con
 
 static enum error_code continue_quotes(struct intake *intake, const char **at, const char *end,
                                        struct error *error) {
-    struct csv_parser *parser = parser_of(intake);
+    struct csv_parser *parser = csv_parser_of(intake);
     enum error_code code = ERROR_NONE;
     for (; *at < end && code == ERROR_NONE; ++*at) {
         if (**at == '"') {
@@ -570,7 +312,7 @@ static void begin_cell(struct csv_parser *parser, const char *at) {
     parser->cell_bytes = 0;
     parser->place = IN_CELL;
     if (parser->column == 0 && parser->row == 0) {
-        parser->row_offset = offset_of(parser, at);
+        parser->row_offset = csv_offset_of(parser, at);
     }
 }
 
@@ -593,7 +335,7 @@ static void continue_start(struct csv_parser *parser, const char **at) {
 
 static enum error_code next_step(struct intake *intake, const char **at, const char *end,
                                  struct error *error) {
-    struct csv_parser *parser = parser_of(intake);
+    struct csv_parser *parser = csv_parser_of(intake);
     enum error_code code;
     switch (parser->place) {
     case AT_START:
@@ -601,7 +343,7 @@ static enum error_code next_step(struct intake *intake, const char **at, const c
         return ERROR_NONE;
     case AT_CELL:
         code = parser->refusal.code == ERROR_NONE && parser->kind != LINE_HEADER
-                   ? take_numbers(intake, at, end, error)
+                   ? csv_take_numbers(intake, at, end, error)
                    : ERROR_NONE;
         if (*at < end) {
             begin_cell(parser, *at);
@@ -619,7 +361,7 @@ static enum error_code next_step(struct intake *intake, const char **at, const c
         parser->place = AFTER_CELL;
         return ERROR_NONE;
     case AFTER_CELL:
-        return is_blank(**at) ? (++*at, ERROR_NONE) : take_mark(intake, (*at)++, error);
+        return csv_is_blank(**at) ? (++*at, ERROR_NONE) : take_mark(intake, (*at)++, error);
     case AFTER_RETURN:
         return **at == '\n' ? take_mark(intake, (*at)++, error)
                             : broken(parser, "a carriage return without a line feed", error);
@@ -629,7 +371,7 @@ static enum error_code next_step(struct intake *intake, const char **at, const c
 
 static enum error_code csv_feed(struct intake *intake, const char *data, size_t size,
                                 struct error *error) {
-    struct csv_parser *parser = parser_of(intake);
+    struct csv_parser *parser = csv_parser_of(intake);
     if (!parser->begun) {
         begin_body(intake);
     }
@@ -645,7 +387,7 @@ static enum error_code csv_feed(struct intake *intake, const char *data, size_t 
 }
 
 static enum error_code csv_end(struct intake *intake, struct error *error) {
-    struct csv_parser *parser = parser_of(intake);
+    struct csv_parser *parser = csv_parser_of(intake);
     enum error_code code = ERROR_NONE;
     if (!parser->begun) {
         begin_body(intake);

@@ -4,7 +4,7 @@
  * a token give the next place.  Tokens that lie wholly inside a chunk are read
  * where they stand; a number that a chunk's end cuts is carried over in `carry`,
  * strings and literals keep their progress byte by byte.  Rows of numbers, which
- * are nearly all of any body, have a loop of their own (take_row_numbers) that
+ * are nearly all of any body, have a file of their own (json_numbers.c) that
  * neither carries nor dispatches.
  *
  * The depth is fixed (an object, an array, a row), so nothing is nested and no
@@ -16,41 +16,19 @@
 
 #include "api/intake.h"
 #include "api/json_fields.h"
+#include "api/json_parser.h"
 #include "api/json_string.h"
 #include "api/json_write.h"
 #include "api/number.h"
-#include "api/number_list.h"
-#include "core/base/checked.h"
 
 /* ---- The grammar ---- */
 
-enum place {
-    BROKEN, /* of the table: the mark does not fit here */
-    AT_START,
-    AT_BODY,
-    AT_FIRST_KEY,
-    AT_KEY,
-    AT_COLON,
-    AT_VALUE,
-    AFTER_VALUE,
-    AT_FIRST_ROW,
-    AT_ROW,
-    AFTER_ROW,
-    AT_FIRST_NUMBER,
-    AT_NUMBER,
-    AFTER_NUMBER,
-    AT_FIRST_ITEM,
-    AT_ITEM,
-    AFTER_ITEM,
-    AT_END
-};
-
 static const struct {
     const char *expected;
-    bool value, key;        /* a value, a key may come */
-    enum place after_comma; /* BROKEN: no comma here */
-    enum place after_array; /* behind a ] */
-    bool object_end;        /* a } may come */
+    bool value, key;             /* a value, a key may come */
+    enum json_place after_comma; /* BROKEN: no comma here */
+    enum json_place after_array; /* behind a ] */
+    bool object_end;             /* a } may come */
 } places[] = {
     [AT_START] = {.expected = "an object"},
     [AT_BODY] = {.expected = "an object", .value = true},
@@ -73,35 +51,7 @@ static const struct {
     [AT_END] = {.expected = "the end of the body"},
 };
 
-enum token { TOKEN_NONE, TOKEN_MARK, TOKEN_NUMBER, TOKEN_STRING, TOKEN_LITERAL };
-
-struct json_parser {
-    enum place place;
-    enum token token;               /* the one that the last chunk's end cut */
-    const struct json_field *field; /* whose value is being read */
-    unsigned seen;                  /* a bit for each of json_fields */
-    size_t column;                  /* numbers in the current row; 0 between rows */
-    size_t row_offset;              /* where the first row began */
-    struct intake_lists lists;
-
-    const char *chunk;   /* first byte of the chunk being fed */
-    size_t chunk_offset; /* its place in the body */
-
-    size_t token_offset; /* where the carried token began */
-    size_t carried;
-    char carry[NUMBER_BYTES_MAX + 2]; /* a number */
-
-    struct json_string string;
-
-    const char *literal; /* true, false, null; a byte-order mark */
-    size_t literal_matched;
-};
-
 #define BYTE_ORDER_MARK "\xEF\xBB\xBF"
-
-static struct json_parser *parser_of(struct intake *intake) {
-    return intake->parser;
-}
 
 static size_t offset_of(const struct json_parser *parser, const char *at) {
     return parser->chunk_offset + (size_t)(at - parser->chunk);
@@ -121,7 +71,7 @@ static enum error_code unexpected(const struct json_parser *parser, size_t offse
 
 /* The row that is being read, or comes next, counted from 0. */
 static size_t current_row(struct intake *intake) {
-    const struct json_parser *parser = parser_of(intake);
+    const struct json_parser *parser = json_parser_of(intake);
     const enum intake_tensor tensor = parser->field->tensor;
     const size_t numbers = intake_tensor_buffer(intake, tensor)->used / sizeof(float);
     return (numbers - parser->column) / intake_tensor_width(intake, tensor);
@@ -134,7 +84,7 @@ static const char *example_of_rows(size_t width) {
 
 /* A value of the wrong type, where a value may come. */
 static enum error_code wrong_type(struct intake *intake, const char *found, struct error *error) {
-    const struct json_parser *parser = parser_of(intake);
+    const struct json_parser *parser = json_parser_of(intake);
     const struct json_field *field = parser->field;
     if (parser->place == AT_BODY) {
         return error_set(error, ERROR_INVALID, NULL,
@@ -170,7 +120,7 @@ static enum error_code wrong_type(struct intake *intake, const char *found, stru
 
 static enum error_code wrong_width(struct intake *intake, size_t found, const char *more,
                                    struct error *error) {
-    const enum intake_tensor tensor = parser_of(intake)->field->tensor;
+    const enum intake_tensor tensor = json_parser_of(intake)->field->tensor;
     const size_t row = current_row(intake);
     return intake_refuse_row(tensor, row, error, "row %zu has %zu%s numbers; the model has %zu %s",
                              row, found, more, intake_tensor_width(intake, tensor),
@@ -180,7 +130,7 @@ static enum error_code wrong_width(struct intake *intake, size_t found, const ch
 /* ---- Keys ---- */
 
 static enum error_code take_key(struct intake *intake, struct error *error) {
-    struct json_parser *parser = parser_of(intake);
+    struct json_parser *parser = json_parser_of(intake);
     const struct json_string *string = &parser->string;
     const struct json_field *field =
         json_field_find(intake->request.purpose, string->bytes, string->length);
@@ -203,13 +153,13 @@ static enum error_code take_key(struct intake *intake, struct error *error) {
 /* ---- Values ---- */
 
 static enum error_code append_number(struct intake *intake, double value, struct error *error) {
-    const enum intake_tensor tensor = parser_of(intake)->field->tensor;
+    const enum intake_tensor tensor = json_parser_of(intake)->field->tensor;
     const float number = intake_number(intake, tensor, value);
     return buffer_append(intake_tensor_buffer(intake, tensor), &number, sizeof number, error);
 }
 
 static enum error_code take_number(struct intake *intake, double value, struct error *error) {
-    struct json_parser *parser = parser_of(intake);
+    struct json_parser *parser = json_parser_of(intake);
     const struct json_field *field = parser->field;
     enum error_code code;
     switch (parser->place) {
@@ -241,7 +191,7 @@ static enum error_code take_number(struct intake *intake, double value, struct e
 }
 
 static enum error_code take_string(struct intake *intake, struct error *error) {
-    struct json_parser *parser = parser_of(intake);
+    struct json_parser *parser = json_parser_of(intake);
     if (places[parser->place].key) {
         return take_key(intake, error);
     }
@@ -254,7 +204,7 @@ static enum error_code take_string(struct intake *intake, struct error *error) {
 }
 
 static enum error_code take_literal(struct intake *intake, struct error *error) {
-    struct json_parser *parser = parser_of(intake);
+    struct json_parser *parser = json_parser_of(intake);
     const struct json_field *field = parser->field;
     const char first = parser->literal[0];
     if (parser->place == AT_START) {
@@ -275,8 +225,8 @@ static enum error_code take_literal(struct intake *intake, struct error *error) 
 /* ---- Marks ---- */
 
 static enum error_code open_array(struct intake *intake, size_t offset, struct error *error) {
-    struct json_parser *parser = parser_of(intake);
-    const enum place place = parser->place;
+    struct json_parser *parser = json_parser_of(intake);
+    const enum json_place place = parser->place;
     if (place == AT_VALUE && parser->field->tensor != INTAKE_TENSORS) {
         parser->place = parser->field->kind == FIELD_ROWS ? AT_FIRST_ROW : AT_FIRST_ITEM;
         return intake_begin_tensor(intake, parser->field->tensor, error);
@@ -298,7 +248,7 @@ static enum error_code open_array(struct intake *intake, size_t offset, struct e
 /* After the first row it can be told how many come, if the length of the body is
  * known: rows of the same length in text.  Only a guess, so a refusal is none. */
 static void reserve_for_rows(struct intake *intake, size_t row_bytes) {
-    const struct json_parser *parser = parser_of(intake);
+    const struct json_parser *parser = json_parser_of(intake);
     const enum intake_tensor tensor = parser->field->tensor;
     const size_t body_bytes = intake->request.body_bytes;
     if (body_bytes > parser->row_offset) {
@@ -311,7 +261,7 @@ static void reserve_for_rows(struct intake *intake, size_t row_bytes) {
 }
 
 static enum error_code close_row(struct intake *intake, size_t offset, struct error *error) {
-    struct json_parser *parser = parser_of(intake);
+    struct json_parser *parser = json_parser_of(intake);
     const enum intake_tensor tensor = parser->field->tensor;
     const size_t width = intake_tensor_width(intake, tensor);
     if (parser->column != width) {
@@ -327,8 +277,8 @@ static enum error_code close_row(struct intake *intake, size_t offset, struct er
 
 static enum error_code take_mark(struct intake *intake, char mark, size_t offset,
                                  struct error *error) {
-    struct json_parser *parser = parser_of(intake);
-    const enum place place = parser->place;
+    struct json_parser *parser = json_parser_of(intake);
+    const enum json_place place = parser->place;
     enum error_code code;
     switch (mark) {
     case '{':
@@ -394,7 +344,7 @@ static inline bool is_number_character(char c) {
 /* The carried number is as long as it gets.  Behind it stands a blank, unless it
  * is too long, or characters of numbers that do not make one, as in 1.5.2. */
 static enum error_code finish_number(struct intake *intake, struct error *error) {
-    struct json_parser *parser = parser_of(intake);
+    struct json_parser *parser = json_parser_of(intake);
     parser->token = TOKEN_NONE;
     const char *next;
     double value;
@@ -417,7 +367,7 @@ static enum error_code finish_number(struct intake *intake, struct error *error)
 /* The rest of a number that was cut by the end of the last chunk. */
 static enum error_code continue_number(struct intake *intake, const char **at, const char *end,
                                        struct error *error) {
-    struct json_parser *parser = parser_of(intake);
+    struct json_parser *parser = json_parser_of(intake);
     const char *from = *at;
     while (from < end && is_number_character(*from) && parser->carried <= NUMBER_BYTES_MAX) {
         parser->carry[parser->carried++] = *from++;
@@ -436,7 +386,7 @@ static enum error_code continue_number(struct intake *intake, const char **at, c
 
 static enum error_code begin_number(struct intake *intake, const char **at, const char *end,
                                     struct error *error) {
-    struct json_parser *parser = parser_of(intake);
+    struct json_parser *parser = json_parser_of(intake);
     const char *next;
     double value;
     switch (number_scan(*at, end, &next, &value)) {
@@ -461,7 +411,7 @@ static enum error_code begin_number(struct intake *intake, const char **at, cons
 
 static enum error_code continue_string(struct intake *intake, const char **at, const char *end,
                                        struct error *error) {
-    struct json_parser *parser = parser_of(intake);
+    struct json_parser *parser = json_parser_of(intake);
     bool closed;
     const char *wrong = json_string_feed(&parser->string, at, end, &closed);
     if (wrong != NULL) {
@@ -476,7 +426,7 @@ static enum error_code continue_string(struct intake *intake, const char **at, c
 
 static enum error_code begin_string(struct intake *intake, const char **at, const char *end,
                                     struct error *error) {
-    struct json_parser *parser = parser_of(intake);
+    struct json_parser *parser = json_parser_of(intake);
     parser->token = TOKEN_STRING;
     parser->token_offset = offset_of(parser, *at);
     json_string_begin(&parser->string);
@@ -488,7 +438,7 @@ static enum error_code begin_string(struct intake *intake, const char **at, cons
 
 static enum error_code continue_literal(struct intake *intake, const char **at, const char *end,
                                         struct error *error) {
-    struct json_parser *parser = parser_of(intake);
+    struct json_parser *parser = json_parser_of(intake);
     for (; *at < end && parser->literal[parser->literal_matched] != 0; ++*at) {
         if (**at != parser->literal[parser->literal_matched]) {
             return unexpected(parser, offset_of(parser, *at), **at, error);
@@ -504,7 +454,7 @@ static enum error_code continue_literal(struct intake *intake, const char **at, 
 
 static enum error_code begin_literal(struct intake *intake, const char *literal, const char **at,
                                      const char *end, struct error *error) {
-    struct json_parser *parser = parser_of(intake);
+    struct json_parser *parser = json_parser_of(intake);
     parser->token = TOKEN_LITERAL;
     parser->literal = literal;
     parser->literal_matched = 0;
@@ -513,127 +463,11 @@ static enum error_code begin_literal(struct intake *intake, const char *literal,
 
 /* ---- The loop ---- */
 
-static inline const char *skip_blanks(const char *at, const char *end) {
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) {
-        at++;
-    }
-    return at;
-}
-
-/* Plain numbers of the row, as far as they lie wholly in the chunk with what divides them
- * behind each; how many.  Of narrow rows also of further ones for which there is memory; not
- * of the first, whose end tells how much memory to reserve. */
-static enum error_code take_list(struct intake *intake, const char **at, const char *end,
-                                 size_t *taken, struct error *error) {
-    struct json_parser *parser = parser_of(intake);
-    const enum intake_tensor tensor = parser->field->tensor;
-    const size_t width = intake_tensor_width(intake, tensor);
-    struct buffer *buffer = intake_tensor_buffer(intake, tensor);
-    const size_t room = (buffer->capacity - buffer->used) / sizeof(float);
-    double values[INTAKE_LIST_NUMBERS];
-    size_t left = width - parser->column;
-    if (width <= INTAKE_NARROW_NUMBERS && buffer->used >= width * sizeof(float)) {
-        *taken =
-            number_rows_scan(parser->chunk, at, end, values, size_min(room, INTAKE_LIST_NUMBERS),
-                             NUMBER_ROWS_JSON, width, &left);
-    } else {
-        *taken = number_list_scan(parser->chunk, at, end, values,
-                                  size_min(left - 1, INTAKE_LIST_NUMBERS));
-        left -= *taken;
-    }
-    if (*taken == 0) {
-        return ERROR_NONE;
-    }
-    intake_numbers(intake, tensor, values, *taken, (float *)(void *)(buffer->data + buffer->used));
-    buffer->used += *taken * sizeof(float);
-    const bool row_ended = parser->column + *taken >= width;
-    parser->column = width - left;
-    parser->place = parser->column == 0 ? AT_FIRST_NUMBER : AT_NUMBER;
-    *at = skip_blanks(*at, end);
-    if (!row_ended) {
-        return ERROR_NONE;
-    }
-    const enum error_code code = intake_check_rows(intake, tensor, error);
-    return code == ERROR_NONE ? buffer_reserve(buffer, left * sizeof(float), error) : code;
-}
-
-/* The numbers of rows as far as they lie wholly in the chunk and in the rows'
- * width: lists of plain ones, others one by one.  Whatever else comes is left to the
- * general way.  The row's memory was reserved when it was opened. */
-static enum error_code take_row_numbers(struct intake *intake, const char **from, const char *end,
-                                        struct error *error) {
-    struct json_parser *parser = parser_of(intake);
-    const enum intake_tensor tensor = parser->field->tensor;
-    const size_t width = intake_tensor_width(intake, tensor);
-    struct buffer *buffer = intake_tensor_buffer(intake, tensor);
-    const char *next;
-    double value;
-    while (parser->column < width) {
-        size_t taken = 0;
-        if (intake_lists_due(&parser->lists)) {
-            const enum error_code code = take_list(intake, from, end, &taken, error);
-            if (code != ERROR_NONE) {
-                return code;
-            }
-            intake_lists_note(&parser->lists, taken);
-        }
-        if (taken > 0) {
-            continue;
-        }
-        if (number_scan(*from, end, &next, &value) != NUMBER_WHOLE) {
-            break;
-        }
-        const float number = intake_number(intake, tensor, value);
-        memcpy(buffer->data + buffer->used, &number, sizeof number);
-        buffer->used += sizeof number;
-        parser->column++;
-        parser->place = AFTER_NUMBER;
-        *from = skip_blanks(next, end);
-        if (*from == end || **from != ',') {
-            break;
-        }
-        parser->place = AT_NUMBER;
-        *from = skip_blanks(*from + 1, end);
-    }
-    return ERROR_NONE;
-}
-
-/* Plain numbers where no rows are: labels, and weights. */
-static enum error_code take_items(struct intake *intake, const char **at, const char *end,
-                                  struct error *error) {
-    struct json_parser *parser = parser_of(intake);
-    const enum intake_tensor tensor = parser->field->tensor;
-    struct buffer *buffer = intake_tensor_buffer(intake, tensor);
-    double values[INTAKE_LIST_NUMBERS];
-    enum error_code code = ERROR_NONE;
-    while (code == ERROR_NONE && intake_lists_due(&parser->lists)) {
-        const size_t taken = number_list_scan(parser->chunk, at, end, values, INTAKE_LIST_NUMBERS);
-        intake_lists_note(&parser->lists, taken);
-        if (taken == 0) {
-            break;
-        }
-        parser->place = AT_ITEM;
-        *at = skip_blanks(*at, end);
-        if (parser->field->kind == FIELD_LABELS) {
-            code = intake_add_labels(intake, values, taken, error);
-            continue;
-        }
-        code = buffer_reserve(buffer, taken * sizeof(float), error);
-        if (code == ERROR_NONE) {
-            intake_numbers(intake, tensor, values, taken,
-                           (float *)(void *)(buffer->data + buffer->used));
-            buffer->used += taken * sizeof(float);
-            code = intake_check_rows(intake, tensor, error);
-        }
-    }
-    return code;
-}
-
 /* A token that starts at *at, which is no blank. */
 static enum error_code begin_token(struct intake *intake, const char **at, const char *end,
                                    struct error *error) {
-    struct json_parser *parser = parser_of(intake);
-    const enum place place = parser->place;
+    struct json_parser *parser = json_parser_of(intake);
+    const enum json_place place = parser->place;
     const char c = **at;
     if (strchr("{}[],:", c) != NULL && c != 0) {
         return take_mark(intake, c, offset_of(parser, (*at)++), error);
@@ -666,7 +500,7 @@ static enum error_code begin_token(struct intake *intake, const char **at, const
 
 static enum error_code next_token(struct intake *intake, const char **at, const char *end,
                                   struct error *error) {
-    struct json_parser *parser = parser_of(intake);
+    struct json_parser *parser = json_parser_of(intake);
     switch (parser->token) {
     case TOKEN_NUMBER:
         return continue_number(intake, at, end, error);
@@ -683,19 +517,19 @@ static enum error_code next_token(struct intake *intake, const char **at, const 
         }
         parser->place = AT_BODY;
     }
-    *at = skip_blanks(*at, end);
+    *at = json_skip_blanks(*at, end);
     enum error_code code = ERROR_NONE;
     if (parser->place == AT_NUMBER || parser->place == AT_FIRST_NUMBER) {
-        code = take_row_numbers(intake, at, end, error);
+        code = json_take_row_numbers(intake, at, end, error);
     } else if (parser->place == AT_ITEM || parser->place == AT_FIRST_ITEM) {
-        code = take_items(intake, at, end, error);
+        code = json_take_items(intake, at, end, error);
     }
     return code == ERROR_NONE && *at < end ? begin_token(intake, at, end, error) : code;
 }
 
 static enum error_code json_feed(struct intake *intake, const char *data, size_t size,
                                  struct error *error) {
-    struct json_parser *parser = parser_of(intake);
+    struct json_parser *parser = json_parser_of(intake);
     if (parser->place == BROKEN) {
         parser->place = AT_START; /* the state was zero */
     }
@@ -711,7 +545,7 @@ static enum error_code json_feed(struct intake *intake, const char *data, size_t
 }
 
 static enum error_code json_end(struct intake *intake, struct error *error) {
-    struct json_parser *parser = parser_of(intake);
+    struct json_parser *parser = json_parser_of(intake);
     if (parser->token == TOKEN_NUMBER) {
         parser->carry[parser->carried++] = ' ';
         const enum error_code code = finish_number(intake, error);
