@@ -3,23 +3,32 @@
 
 #include "core/engine/spin.h"
 
-#define PHASE_OVER UINT32_MAX /* there are no more phases */
+/* A ticket has the phase above, then two counts of tiles. */
+#define COUNT_BITS 27
+#define COUNT_MASK (((uint64_t)1 << COUNT_BITS) - 1)
+#define PHASE_OVER (((size_t)1 << (64 - 2 * COUNT_BITS)) - 1) /* there are no more phases */
 
-static uint64_t ticket_of(uint32_t phase, uint32_t tile) {
-    return (uint64_t)phase << 32 | tile;
+_Static_assert(PHASES_MAX < PHASE_OVER, "a phase fits a ticket");
+
+enum end { FRONT, BACK };
+
+static const uint64_t taken_one[] = {[FRONT] = (uint64_t)1 << COUNT_BITS, [BACK] = 1};
+
+static uint64_t ticket_of(size_t phase) {
+    return (uint64_t)phase << 2 * COUNT_BITS;
 }
 
-static uint32_t ticket_phase(uint64_t ticket) {
-    return (uint32_t)(ticket >> 32);
+static size_t ticket_phase(uint64_t ticket) {
+    return ticket >> 2 * COUNT_BITS;
 }
 
-static uint32_t ticket_tile(uint64_t ticket) {
-    return (uint32_t)ticket;
+static size_t ticket_taken(uint64_t ticket, enum end end) {
+    return (end == FRONT ? ticket >> COUNT_BITS : ticket) & COUNT_MASK;
 }
 
 void team_init(struct team *team, struct pass *pass) {
     team->pass = pass;
-    atomic_init(&team->ticket, ticket_of(0, 0));
+    atomic_init(&team->ticket, ticket_of(0));
     atomic_init(&team->done, 0);
     atomic_init(&team->helpers, 0);
     pthread_mutex_init(&team->lock, NULL);
@@ -33,7 +42,8 @@ void team_destroy(struct team *team) {
 
 static bool has_tile(const struct team *team, uint64_t ticket) {
     return ticket_phase(ticket) != PHASE_OVER &&
-           ticket_tile(ticket) < pass_phase_tiles(team->pass, ticket_phase(ticket));
+           ticket_taken(ticket, FRONT) + ticket_taken(ticket, BACK) <
+               pass_phase_tiles(team->pass, ticket_phase(ticket));
 }
 
 bool team_has_tiles(const struct team *team) {
@@ -42,13 +52,14 @@ bool team_has_tiles(const struct team *team) {
 
 /* Take a tile of the phase that is open; false when all of its tiles are taken or
  * the pass is over. */
-static bool take_tile(struct team *team, uint32_t *phase, uint32_t *tile) {
+static bool take_tile(struct team *team, enum end end, size_t *phase, size_t *tile) {
     uint64_t ticket = atomic_load_explicit(&team->ticket, memory_order_acquire);
     while (has_tile(team, ticket)) {
-        if (atomic_compare_exchange_weak_explicit(&team->ticket, &ticket, ticket + 1,
+        if (atomic_compare_exchange_weak_explicit(&team->ticket, &ticket, ticket + taken_one[end],
                                                   memory_order_acquire, memory_order_acquire)) {
+            const size_t taken = ticket_taken(ticket, end);
             *phase = ticket_phase(ticket);
-            *tile = ticket_tile(ticket);
+            *tile = end == FRONT ? taken : pass_phase_tiles(team->pass, *phase) - 1 - taken;
             return true;
         }
     }
@@ -77,23 +88,23 @@ static void wait_for_tiles(struct team *team, size_t tiles) {
     pthread_mutex_unlock(&team->lock);
 }
 
-static void open_phase(struct team *team, uint32_t phase) {
+static void open_phase(struct team *team, size_t phase) {
     atomic_store_explicit(&team->done, 0, memory_order_relaxed);
     /* Release: the end of the former phase, and `done`, come before the ticket. */
-    atomic_store_explicit(&team->ticket, ticket_of(phase, 0), memory_order_release);
+    atomic_store_explicit(&team->ticket, ticket_of(phase), memory_order_release);
 }
 
 size_t team_run(struct team *team, const struct team_hooks *hooks) {
     size_t helped = 0;
-    uint32_t phase = 0;
+    size_t phase = 0;
     for (;;) {
         const size_t tiles = pass_phase_tiles(team->pass, phase);
         if (tiles > 1) {
             hooks->phase_opened(hooks->context);
         }
         size_t own = 0;
-        uint32_t same_phase, tile;
-        while (take_tile(team, &same_phase, &tile)) {
+        size_t same_phase, tile;
+        while (take_tile(team, FRONT, &same_phase, &tile)) {
             pass_run_tile(team->pass, phase, tile);
             atomic_fetch_add_explicit(&team->done, 1, memory_order_acq_rel);
             own++;
@@ -131,7 +142,7 @@ static void wake_owner(struct team *team) {
     pthread_mutex_unlock(&team->lock);
 }
 
-static void help_with_tile(struct team *team, uint32_t phase, uint32_t tile) {
+static void help_with_tile(struct team *team, size_t phase, size_t tile) {
     const size_t tiles = pass_phase_tiles(team->pass, phase);
     pass_run_tile(team->pass, phase, tile);
     /* After the last one the owner may go on, but not out of the pass while this
@@ -142,12 +153,12 @@ static void help_with_tile(struct team *team, uint32_t phase, uint32_t tile) {
 }
 
 bool team_help(struct team *team, const struct team_hooks *hooks) {
-    uint32_t phase = 0, tile;
+    size_t phase = 0, tile;
     bool helped = false;
     bool stays = true;
     struct spin spin = spin_begin();
     while (stays && phase != PHASE_OVER) {
-        if (take_tile(team, &phase, &tile)) {
+        if (take_tile(team, BACK, &phase, &tile)) {
             help_with_tile(team, phase, tile);
             helped = true;
             spin = spin_begin();

@@ -3,7 +3,9 @@
  * The trainer that has a batch large enough to be shared offers a team; idle
  * workers join by taking tile numbers.  The tiles and the order of every sum
  * follow from shapes alone (pass.h), so that who computes which tile changes no
- * bit.  The owner alone goes from phase to phase: when all tiles of one are done
+ * bit.  The owner takes tiles from the front of a phase and helpers from its back, so
+ * that a core mostly gets the same rows and weights in each phase and batch, which its
+ * cache may still hold.  The owner alone goes from phase to phase: when all tiles of one are done
  * it ends it and opens the next.  Helpers come and go between any two tiles; one
  * that finds no tile for some microseconds leaves rather than sleep here.
  *
@@ -22,8 +24,8 @@
 struct team {
     struct pass *pass;
 
-    /* The phase in the upper half, the next tile to be taken in the lower.  Who takes
-     * a tile acquires what the owner wrote before it opened the phase. */
+    /* The phase, and how many of its tiles are taken from the front and from the back.
+     * Who takes a tile acquires what the owner wrote before it opened the phase. */
     atomic_uint_fast64_t ticket;
     /* Tiles of the phase that are done: released by who computed them, acquired by
      * the owner. */

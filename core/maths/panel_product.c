@@ -19,8 +19,9 @@
 /* A packed panel of so many terms and ROWS_MAX rows of A fit the first cache. */
 #define DEPTH_MAX 256
 
-/* Rows of a transposed A that are copied together, a multiple of ROWS_MAX. */
-#define CHUNK_ROWS 96
+/* Rows of a transposed A that are copied together, a multiple of ROWS_MAX; a tile of 128
+ * at once, since each chunk packs B again. */
+#define CHUNK_ROWS 132
 
 /* Numbers that lie so many floats apart, or a multiple, share few sets of the caches:
  * what is read again and again is copied first. */
@@ -75,6 +76,10 @@ struct block {
     _mm512_mask_storeu_ps(C + VECTOR, mask_y, y##i);                                               \
     STORE_1(i)
 
+/* Where the sums will be stored must come from memory first: while they are computed. */
+#define FETCH_1(i) __builtin_prefetch(C + (i)*C_stride, 1);
+#define FETCH_2(i) FETCH_1(i) __builtin_prefetch(C + (i)*C_stride + VECTOR, 1);
+
 /* The loop over the terms stands once for each number of rows, so that the sums stay
  * in registers. */
 #define KERNELS(ROWS)                                                                              \
@@ -84,7 +89,8 @@ struct block {
         const size_t C_stride = block->C_stride;                                                   \
         const size_t A_row = block->A_row, A_step = block->A_step, B_step = block->B_step;         \
         const __mmask16 mask_x = block->mask[0];                                                   \
-        EACH_##ROWS(SUMS_1) for (size_t left = block->depth; left > 0; left--) {                   \
+        EACH_##ROWS(FETCH_1)                                                                       \
+            EACH_##ROWS(SUMS_1) for (size_t left = block->depth; left > 0; left--) {               \
             const __m512 b = _mm512_loadu_ps(B);                                                   \
             EACH_##ROWS(TERM_1) A += A_step;                                                       \
             B += B_step;                                                                           \
@@ -100,7 +106,8 @@ struct block {
         const size_t C_stride = block->C_stride;                                                   \
         const size_t A_row = block->A_row, A_step = block->A_step, B_step = block->B_step;         \
         const __mmask16 mask_x = block->mask[0], mask_y = block->mask[1];                          \
-        EACH_##ROWS(SUMS_2) for (size_t left = block->depth; left > 0; left--) {                   \
+        EACH_##ROWS(FETCH_2)                                                                       \
+            EACH_##ROWS(SUMS_2) for (size_t left = block->depth; left > 0; left--) {               \
             const __m512 b = _mm512_loadu_ps(B);                                                   \
             const __m512 c = _mm512_loadu_ps(B + VECTOR);                                          \
             EACH_##ROWS(TERM_2) A += A_step;                                                       \

@@ -247,12 +247,23 @@ static void run_input_gradient(struct pass *pass, size_t l, size_t number) {
                                                      below_own->A + corner, dA, below->alpha);
 }
 
+static size_t input_gradient_tiles(const struct pass *pass, size_t l) {
+    return l > 0 ? grid_tiles(&pass->layers[l].input_gradient) : 0;
+}
+
+/* The first tiles of dW come first and its last ones last: two threads that take tiles from
+ * the two ends then have those weights in their caches that they had in the forward
+ * product and will have in the update. */
 static void run_backward(struct pass *pass, size_t l, size_t number) {
     const size_t weight_tiles = grid_tiles(&pass->layers[l].weight_gradient);
-    if (number < weight_tiles) {
+    const size_t first = weight_tiles / 2;
+    const size_t input_tiles = input_gradient_tiles(pass, l);
+    if (number < first) {
         run_weight_gradient(pass, l, number);
+    } else if (number < first + input_tiles) {
+        run_input_gradient(pass, l, number - first);
     } else {
-        run_input_gradient(pass, l, number - weight_tiles);
+        run_weight_gradient(pass, l, number - input_tiles);
     }
 }
 
@@ -387,8 +398,7 @@ void pass_begin(struct pass *pass, const struct network *network, const struct p
     pass->first_backward = pass->phase_count;
     for (size_t l = network->layer_count; l-- > 0;) {
         add_phase(pass, run_backward, l,
-                  grid_tiles(&pass->layers[l].weight_gradient) +
-                      (l > 0 ? grid_tiles(&pass->layers[l].input_gradient) : 0));
+                  grid_tiles(&pass->layers[l].weight_gradient) + input_gradient_tiles(pass, l));
         if (l > 0 && is_normalized(pass, l - 1)) {
             add_phase(pass, run_normalization_sums, l - 1, grid_tiles(&pass->layers[l - 1].units));
             add_phase(pass, run_normalization_gradient, l - 1,

@@ -6,6 +6,9 @@
 #include "core/base/checked.h"
 #include "core/base/memory.h"
 
+/* Numbers that the update reads and writes for a parameter. */
+#define UPDATE_WIDTH 4
+
 /* Hands out pieces of the scratch, or only counts them when `base` is NULL. */
 struct carver {
     char *base;
@@ -85,7 +88,7 @@ static void lay_out(struct pass *pass, struct carver *carver) {
         widest = size_max(widest, layer->out);
     }
     pass->row_grid = grid_of_rows(rows, network->outputs);
-    pass->update = grid_of_rows(network->parameter_floats, 1);
+    pass->update = grid_of_rows(network->parameter_floats, UPDATE_WIDTH);
     pass->deltas[0] = carve(carver, rows * widest, sizeof(float));
     pass->deltas[1] = carve(carver, rows * widest, sizeof(float));
     pass->gradient = carve(carver, network->parameter_floats, sizeof(float));
