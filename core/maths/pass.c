@@ -204,6 +204,14 @@ static double bias_gradient(struct pass *pass, size_t l, const struct tile *tile
     return squared_norm(tile->rows, db);
 }
 
+static void update(struct pass *pass, size_t begin, size_t count) {
+    const struct pass_state *state = &pass->state;
+    optimizer_functions[pass->settings.optimizer->optimizer].update(
+        &pass->optimizer_step, count, pass->gradient + begin, state->from + begin,
+        state->into + begin, state->first != NULL ? state->first + begin : NULL,
+        state->second != NULL ? state->second + begin : NULL);
+}
+
 /* dW = dZᵀ·A for a tile of dW [out × in]; db for its units by the tile that has
  * the first column.  The note's (iii) and (iv); the average over the batch is
  * already in dZ. */
@@ -211,14 +219,19 @@ static void run_weight_gradient(struct pass *pass, size_t l, size_t number) {
     const struct network_layer *layer = &pass->network->layers[l];
     const struct tile tile = grid_tile(&pass->layers[l].weight_gradient, number);
     const float *dZ = layer_delta(pass, l) + tile.row;
-    float *dW = pass->gradient + layer->weights + tile.row * layer->in + tile.column;
+    const size_t corner = layer->weights + tile.row * layer->in + tile.column;
+    float *dW = pass->gradient + corner;
     layer_product_weight_gradient(pass->batch.rows, tile.columns, tile.rows, dZ, layer->out,
                                   layer_input(pass, l) + tile.column, layer->in, dW, layer->in);
     /* Whole rows lie behind each other. */
     const size_t runs = tile.columns == layer->in ? 1 : tile.rows;
+    const size_t count = tile.rows * tile.columns / runs;
     double norm = 0;
     for (size_t run = 0; run < runs; run++) {
-        norm += squared_norm(tile.rows * tile.columns / runs, dW + run * layer->in);
+        norm += squared_norm(count, dW + run * layer->in);
+        if (pass->updates_early) {
+            update(pass, corner + run * layer->in, count);
+        }
     }
     if (tile.column == 0) {
         norm += bias_gradient(pass, l, &tile);
@@ -313,23 +326,39 @@ static void move_statistics(struct pass *pass, size_t number) {
                        pass->state.into + begin);
 }
 
-static void update_parameters(struct pass *pass, size_t number) {
+/* Can a tile of dW, whose gradient is in the cache, write its new weights at once?  Only
+ * into another version, and without the optimiser's slots: the batch may turn out to be
+ * diverged.  And not where the norm of all gradients decides about each. */
+static bool can_update_early(const struct pass *pass) {
     const struct pass_state *state = &pass->state;
-    const struct tile tile = grid_tile(&pass->update, number);
-    const size_t begin = tile.row;
-    optimizer_functions[pass->settings.optimizer->optimizer].update(
-        &pass->optimizer_step, tile.rows, pass->gradient + begin, state->from + begin,
-        state->into + begin, state->first != NULL ? state->first + begin : NULL,
-        state->second != NULL ? state->second + begin : NULL);
+    return state->from != state->into && state->first == NULL && state->second == NULL &&
+           !(pass->settings.optimizer->clip_norm > 0);
+}
+
+/* What lies behind the weights of a layer, up to the next one's: biases, γ and β. */
+static void update_rest_of_layer(struct pass *pass, size_t l) {
+    const struct network *network = pass->network;
+    const struct network_layer *layer = &network->layers[l];
+    const size_t begin = layer->weights + layer->in * layer->out;
+    const size_t end =
+        l + 1 < network->layer_count ? network->layers[l + 1].weights : network->parameter_floats;
+    update(pass, begin, end - begin);
+}
+
+static size_t update_tiles(const struct pass *pass) {
+    return pass->updates_early ? pass->network->layer_count : grid_tiles(&pass->update);
 }
 
 static void run_update(struct pass *pass, size_t layer, size_t number) {
     (void)layer;
-    const size_t parameter_tiles = grid_tiles(&pass->update);
-    if (number < parameter_tiles) {
-        update_parameters(pass, number);
-    } else {
+    const size_t parameter_tiles = update_tiles(pass);
+    if (number >= parameter_tiles) {
         move_statistics(pass, number - parameter_tiles);
+    } else if (pass->updates_early) {
+        update_rest_of_layer(pass, number);
+    } else {
+        const struct tile tile = grid_tile(&pass->update, number);
+        update(pass, tile.row, tile.rows);
     }
 }
 
@@ -378,6 +407,10 @@ void pass_begin(struct pass *pass, const struct network *network, const struct p
     pass->result = (struct pass_result){0};
     pass_lay_out(pass, scratch);
     clear_padding(pass);
+    pass->updates_early = can_update_early(pass);
+    if (pass->updates_early) {
+        pass->optimizer_step = optimizer_prepare(settings->optimizer, state->step, 0);
+    }
     pass->inputs = network->standardize ? pass->standardized : batch->inputs;
     if (network->standardize) {
         state->standardizer_into->count = state->standardizer_from->count + batch->rows;
@@ -405,7 +438,7 @@ void pass_begin(struct pass *pass, const struct network *network, const struct p
                       grid_tiles(&pass->layers[l - 1].rows));
         }
     }
-    add_phase(pass, run_update, 0, grid_tiles(&pass->update) + grid_tiles(&pass->moving));
+    add_phase(pass, run_update, 0, update_tiles(pass) + grid_tiles(&pass->moving));
 }
 
 size_t pass_phase_tiles(const struct pass *pass, size_t phase) {

@@ -16,7 +16,9 @@
  *                l-1 is normalised that is dY, and two phases more make dγ and dβ
  *                by units, then dZ of it by rows
  *   update       by ranges of the flat parameters: reads the old version and
- *                writes the new one; the moving statistics too
+ *                writes the new one; the moving statistics too.  Where the update
+ *                needs nothing but the gradient, the tiles of dW have written the
+ *                new weights by then, and only the rest is left
  *
  * The caller alternates: pass_begin; for each phase run all its tiles (any
  * threads), then pass_end_phase (one thread), until that says the pass is over.
@@ -116,6 +118,7 @@ struct pass {
     double *batch_statistics; /* [moving floats] the batch's own, laid out as the moving ones */
     struct grid statistics, row_grid, update, moving;
     struct optimizer_step optimizer_step;
+    bool updates_early; /* tiles of dW also write the new weights */
     struct phase phases[PHASES_MAX];
     size_t phase_count, first_backward;
     struct pass_result result;

@@ -366,8 +366,9 @@ struct weights {
 
 enum order { FORWARD, BACKWARD, SHUFFLED };
 
-/* Three batches, the tiles of each phase in the order given, into other arrays. */
-static struct weights train_in_order(enum order order) {
+/* Three batches, the tiles of each phase in the order given, in place or into other
+ * arrays. */
+static struct weights train_in_order(enum order order, enum optimizer optimizer, bool in_place) {
     struct specification s;
     specification_init(&s);
     s.inputs = 600;
@@ -379,6 +380,7 @@ static struct weights train_in_order(enum order order) {
     s.layers[1].normalization = NORMALIZATION_LAYER;
     s.layers[2].units = 40;
     s.standardize = true;
+    optimizer_defaults(&s.optimizer, optimizer);
     struct twin twin;
     twin_create(&twin, &s);
     const size_t rows = 4096, count = twin.network.version_floats;
@@ -397,6 +399,10 @@ static struct weights train_in_order(enum order order) {
     void *scratch = memory_allocate(pass_scratch_bytes(&twin.network, rows), 1);
     struct weights result = {count, memory_allocate_zero(count, sizeof(float)), 0};
     float *from = twin.parameters, *into = result.parameters;
+    if (in_place) {
+        memcpy(into, from, count * sizeof *into);
+        from = into;
+    }
     for (uint64_t step = 0; step < 3; step++) {
         const struct pass_state state = {step,
                                          from,
@@ -435,15 +441,62 @@ static struct weights train_in_order(enum order order) {
     return result;
 }
 
+static void expect_same(const struct weights *found, const struct weights *wanted) {
+    EXPECT_BITS(wanted->count, found->parameters, wanted->parameters);
+    EXPECT_SAME(found->loss, wanted->loss);
+    memory_free(found->parameters);
+}
+
 START_TEST(test_order_of_tiles_and_what_lay_in_the_scratch_change_not_a_bit) {
-    const struct weights wanted = train_in_order(FORWARD);
+    const struct weights wanted = train_in_order(FORWARD, OPTIMIZER_ADAM, false);
     for (int order = BACKWARD; order <= SHUFFLED; order++) {
-        const struct weights found = train_in_order((enum order)order);
-        EXPECT_BITS(wanted.count, found.parameters, wanted.parameters);
-        EXPECT_SAME(found.loss, wanted.loss);
-        memory_free(found.parameters);
+        const struct weights found = train_in_order((enum order)order, OPTIMIZER_ADAM, false);
+        expect_same(&found, &wanted);
     }
     memory_free(wanted.parameters);
+}
+END_TEST
+
+/* sgd writes new weights as soon as their gradient is known, but not in place. */
+START_TEST(test_a_step_in_place_and_one_into_another_version_give_the_same_bits) {
+    for (int optimizer = 0; optimizer < OPTIMIZER_COUNT; optimizer++) {
+        const struct weights wanted = train_in_order(FORWARD, (enum optimizer)optimizer, true);
+        const struct weights found = train_in_order(BACKWARD, (enum optimizer)optimizer, false);
+        expect_same(&found, &wanted);
+        memory_free(wanted.parameters);
+    }
+}
+END_TEST
+
+/* Weights of a batch that diverges are nobody's: the old version must stand. */
+START_TEST(test_a_diverged_batch_of_sgd_leaves_the_old_version) {
+    struct specification s = specify(OPTIMIZER_SGD);
+    s.loss = LOSS_MAE;
+    struct twin twin;
+    twin_create(&twin, &s);
+    const float targets[ROWS * 2] = {1, 2, 3, 4, 5, 6, 7, 8};
+    float large[ROWS * INPUTS];
+    for (size_t i = 0; i < ROWS * INPUTS; i++) {
+        large[i] = 1e30f;
+    }
+    const struct pass_batch batch = {.rows = ROWS, .inputs = large, .targets = targets};
+    const struct pass_settings settings = {&twin.specification.optimizer, NULL, OUTPUT_DELTA_EXACT,
+                                           twin.specification.seed};
+    const size_t count = twin.network.version_floats;
+    float *before = malloc(count * sizeof *before);
+    float *into = memory_allocate_zero(count, sizeof *into);
+    memcpy(before, twin.parameters, count * sizeof *before);
+    const struct pass_state state = {.from = twin.parameters, .into = into};
+    struct pass pass;
+    void *scratch = memory_allocate(pass_scratch_bytes(&twin.network, ROWS), 1);
+    pass_begin(&pass, &twin.network, &batch, &settings, &state, scratch);
+    pass_run(&pass);
+    ck_assert(pass.result.diverged);
+    EXPECT_BITS(count, twin.parameters, before);
+    memory_free(scratch);
+    memory_free(into);
+    free(before);
+    twin_destroy(&twin);
 }
 END_TEST
 
@@ -500,6 +553,8 @@ Suite *suite_pass(void) {
         tests, test_a_batch_of_infinite_loss_and_finite_gradient_is_diverged_and_changes_nothing);
     tcase_add_test(tests, test_a_batch_of_nan_gradients_is_diverged_and_changes_nothing);
     tcase_add_test(tests, test_order_of_tiles_and_what_lay_in_the_scratch_change_not_a_bit);
+    tcase_add_test(tests, test_a_step_in_place_and_one_into_another_version_give_the_same_bits);
+    tcase_add_test(tests, test_a_diverged_batch_of_sgd_leaves_the_old_version);
     tcase_add_test(tests, test_padding_of_the_parameters_stays_zero);
     tcase_add_test(tests, test_scratch_of_absurd_batches_does_not_overflow);
     suite_add_tcase(suite, tests);
