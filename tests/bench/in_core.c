@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "core/base/checked.h"
 #include "core/engine/clock.h"
 #include "core/engine/engine.h"
 
 #define MODELS_MAX 16
-#define GROUP 64     /* batches handed in together */
+#define GROUP_MIN 64 /* batches handed in together; of small nets as many as by HTTP */
+#define GROUP_MAX 256
 #define GROUPS_MIN 2 /* queued of each model; with fewer another one is handed in */
 #define GROUPS_MAX 4 /* what its queue can hold */
 #define WARM_SECONDS 0.1
@@ -47,10 +49,15 @@ _Noreturn static void fail(const struct error *error) {
     exit(EXIT_FAILURE);
 }
 
+static size_t group_of(const struct shape *shape) {
+    const size_t group = size_max(GROUP_MIN, shape->request_rows / shape->batch);
+    return size_min(group, GROUP_MAX);
+}
+
 static struct example_set *make_examples(struct engine *engine, const struct shape *shape) {
     struct examples examples;
     struct error error;
-    const size_t rows = shape->batch * GROUP;
+    const size_t rows = shape->batch * group_of(shape);
     examples_init(&examples, engine_ledger(engine));
     if (buffer_reserve(&examples.inputs, rows * shape->inputs * sizeof(float), &error) !=
             ERROR_NONE ||
@@ -103,21 +110,22 @@ static void group_finished(struct completion *completion) {
 }
 
 static void hand_in(struct feeder *feeder, struct fed *fed) {
-    struct entry *batches[GROUP];
+    struct entry *batches[GROUP_MAX];
+    const size_t group = group_of(feeder->shape);
     struct error error;
     double retry_after;
-    for (size_t i = 0; i < GROUP; i++) {
+    for (size_t i = 0; i < group; i++) {
         batches[i] = entry_create_batch_of(fed->model, feeder->set, i * feeder->shape->batch,
                                            feeder->shape->batch);
     }
-    const struct submission submission = {.batches = batches, .count = GROUP};
+    const struct submission submission = {.batches = batches, .count = group};
     struct key_record *former;
     if (engine_submit_batches(feeder->engine, &submission, &feeder->signal.completion, &former,
                               &retry_after, &error) != ERROR_NONE) {
         fail(&error);
     }
     await(&feeder->signal);
-    for (size_t i = 0; i < GROUP; i++) {
+    for (size_t i = 0; i < group; i++) {
         entry_release(batches[i]);
     }
     fed->handed_in++;
@@ -125,8 +133,8 @@ static void hand_in(struct feeder *feeder, struct fed *fed) {
 
 /* False where all but GROUPS_MIN groups are through already. */
 static bool await_group(struct fed *fed) {
-    struct waiter *waiter =
-        waiter_create(WAIT_FOR_HISTORY, (fed->handed_in - GROUPS_MIN) * GROUP - 1, NULL);
+    const size_t batches = (fed->handed_in - GROUPS_MIN) * group_of(fed->feeder->shape);
+    struct waiter *waiter = waiter_create(WAIT_FOR_HISTORY, batches - 1, NULL);
     if (waiter == NULL) {
         abort();
     }
@@ -215,8 +223,9 @@ static void end(struct feeder *feeder) {
 
 double in_core_train(const struct shape *shape, enum optimizer optimizer, size_t models,
                      size_t workers, double seconds) {
-    const struct engine_settings settings = {
-        .workers = workers, .memory_bytes_max = (size_t)8 << 30, .queue_max = GROUP * GROUPS_MAX};
+    const struct engine_settings settings = {.workers = workers,
+                                             .memory_bytes_max = (size_t)8 << 30,
+                                             .queue_max = group_of(shape) * GROUPS_MAX};
     struct feeder feeder = {.shape = shape, .models = models};
     struct error error;
     signal_init(&feeder.signal);
