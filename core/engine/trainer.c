@@ -77,19 +77,21 @@ struct training {
     const struct weights *from;
     struct weights *into;
     uint64_t step, examples;
-    void *scratch; /* for batches of so many rows */
-    size_t scratch_rows;
+    struct pass *pass; /* of the batch before, of so many rows */
+    size_t rows;
 };
 
 /* Most batches of a run have as many rows as the one before. */
-static void *training_scratch(struct worker *worker, const struct network *network,
-                              struct training *training, size_t rows) {
-    if (training->scratch_rows != rows) {
-        training->scratch =
-            worker_scratch(worker, TURN_TRAINING, pass_scratch_bytes(network, rows));
-        training->scratch_rows = rows;
+static void begin_pass(struct worker *worker, const struct network *network,
+                       struct training *training, const struct pass_batch *batch,
+                       const struct pass_settings *settings, const struct pass_state *state) {
+    if (training->rows == batch->rows) {
+        pass_begin_again(training->pass, batch, settings, state);
+        return;
     }
-    return training->scratch;
+    void *scratch = worker_scratch(worker, TURN_TRAINING, pass_scratch_bytes(network, batch->rows));
+    pass_begin(training->pass, network, batch, settings, state, scratch);
+    training->rows = batch->rows;
 }
 
 static void train_batch(struct worker *worker, struct model *model, struct training *training,
@@ -113,15 +115,14 @@ static void train_batch(struct worker *worker, struct model *model, struct train
         .first = model->first,
         .second = model->second,
     };
-    struct pass pass;
-    pass_begin(&pass, network, &examples, &settings, &state,
-               training_scratch(worker, network, training, examples.rows));
+    struct pass *pass = training->pass;
+    begin_pass(worker, network, training, &examples, &settings, &state);
     if (batch_work(model, entry) < SHARED_WORK) {
-        run_alone(worker, &pass);
+        run_alone(worker, pass);
     } else {
-        scheduler_run_shared(worker, &pass);
+        scheduler_run_shared(worker, pass);
     }
-    const bool diverged = pass.result.diverged;
+    const bool diverged = pass->result.diverged;
     if (!diverged) {
         training->from = training->into;
         training->step++;
@@ -129,8 +130,8 @@ static void train_batch(struct worker *worker, struct model *model, struct train
     }
     row->batch = entry->number;
     row->step = training->step;
-    row->loss = diverged ? NAN : pass.result.loss;
-    row->accuracy = diverged ? NAN : pass.result.accuracy;
+    row->loss = diverged ? NAN : pass->result.loss;
+    row->accuracy = diverged ? NAN : pass->result.accuracy;
     row->examples = entry->example_count;
     row->state = diverged ? ENTRY_DIVERGED : ENTRY_DONE;
 }
@@ -140,11 +141,13 @@ static void train_run(struct worker *worker, struct model *model, struct run *ru
     struct weights *spare = wait_for_spare(worker, model);
     /* Only the trainer publishes, so the published version cannot change here. */
     const struct weights *published = weights_published(&model->weights);
+    struct pass pass; /* large, and rather not cleared */
     struct training training = {
         .from = published,
         .into = spare,
         .step = published->step,
         .examples = model->examples,
+        .pass = &pass,
     };
     for (size_t i = 0; i < run->count; i++) {
         train_batch(worker, model, &training, run->entries[i], &run->results[i]);

@@ -400,13 +400,20 @@ void pass_begin(struct pass *pass, const struct network *network, const struct p
                 const struct pass_settings *settings, const struct pass_state *state,
                 void *scratch) {
     pass->network = network;
+    pass->batch.rows = batch->rows;
+    pass_lay_out(pass, scratch);
+    clear_padding(pass);
+    pass_begin_again(pass, batch, settings, state);
+}
+
+void pass_begin_again(struct pass *pass, const struct pass_batch *batch,
+                      const struct pass_settings *settings, const struct pass_state *state) {
+    const struct network *network = pass->network;
     pass->batch = *batch;
     pass->settings = *settings;
     pass->state = *state;
     pass->phase_count = 0;
     pass->result = (struct pass_result){0};
-    pass_lay_out(pass, scratch);
-    clear_padding(pass);
     pass->updates_early = can_update_early(pass);
     if (pass->updates_early) {
         pass->optimizer_step = optimizer_prepare(settings->optimizer, state->step, 0);

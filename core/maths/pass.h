@@ -134,6 +134,11 @@ void pass_begin(struct pass *pass, const struct network *network, const struct p
                 const struct pass_settings *settings, const struct pass_state *state,
                 void *scratch);
 
+/* The same pass over another batch of as many rows, when nobody has written to its scratch
+ * since: it is laid out already, which is a tenth of a small network's batch. */
+void pass_begin_again(struct pass *pass, const struct pass_batch *batch,
+                      const struct pass_settings *settings, const struct pass_state *state);
+
 /* Tiles of a phase; phases are numbered from 0 and run in order. */
 size_t pass_phase_tiles(const struct pass *pass, size_t phase);
 

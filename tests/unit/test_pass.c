@@ -500,6 +500,57 @@ START_TEST(test_a_diverged_batch_of_sgd_leaves_the_old_version) {
 }
 END_TEST
 
+static void check_again(enum optimizer optimizer) {
+    struct specification s = specify(optimizer);
+    s.layers[0].normalization = NORMALIZATION_BATCH;
+    s.layers[0].dropout = 0.5;
+    struct twin fresh, again;
+    twin_create(&fresh, &s);
+    twin_create(&again, &s);
+    const size_t count = fresh.network.version_floats;
+    float *other[2] = {memory_allocate_zero(count, sizeof(float)),
+                       memory_allocate_zero(count, sizeof(float))};
+    void *scratch = memory_allocate(pass_scratch_bytes(&again.network, ROWS), 1);
+    struct pass pass;
+    for (uint64_t step = 0; step < 6; step++) {
+        float X[ROWS * INPUTS];
+        for (size_t i = 0; i < ROWS * INPUTS; i++) {
+            X[i] = inputs[i] * (float)(step + 1);
+        }
+        const struct pass_batch batch = batch_of(X);
+        const struct pass_settings settings = {&again.specification.optimizer, NULL,
+                                               OUTPUT_DELTA_EXACT, again.specification.seed};
+        /* The first two into the other version, then in place. */
+        const struct pass_state state = {.step = step,
+                                         .from = step == 1   ? other[0]
+                                                 : step == 0 ? again.parameters
+                                                             : other[1],
+                                         .into = step == 0 ? other[0] : other[1],
+                                         .first = again.first,
+                                         .second = again.second};
+        if (step == 0) {
+            pass_begin(&pass, &again.network, &batch, &settings, &state, scratch);
+        } else {
+            pass_begin_again(&pass, &batch, &settings, &state);
+        }
+        pass_run(&pass);
+        const struct pass_result wanted = twin_run(&fresh, &batch);
+        EXPECT_SAME(pass.result.loss, wanted.loss);
+    }
+    EXPECT_BITS(count, other[1], fresh.parameters);
+    memory_free(scratch);
+    memory_free(other[0]);
+    memory_free(other[1]);
+    twin_destroy(&fresh);
+    twin_destroy(&again);
+}
+
+START_TEST(test_a_pass_begun_again_gives_the_bits_of_a_new_one) {
+    check_again(OPTIMIZER_SGD);
+    check_again(OPTIMIZER_ADAM);
+}
+END_TEST
+
 START_TEST(test_padding_of_the_parameters_stays_zero) {
     for (int optimizer = 0; optimizer < OPTIMIZER_COUNT; optimizer++) {
         struct twin twin;
@@ -555,6 +606,7 @@ Suite *suite_pass(void) {
     tcase_add_test(tests, test_order_of_tiles_and_what_lay_in_the_scratch_change_not_a_bit);
     tcase_add_test(tests, test_a_step_in_place_and_one_into_another_version_give_the_same_bits);
     tcase_add_test(tests, test_a_diverged_batch_of_sgd_leaves_the_old_version);
+    tcase_add_test(tests, test_a_pass_begun_again_gives_the_bits_of_a_new_one);
     tcase_add_test(tests, test_padding_of_the_parameters_stays_zero);
     tcase_add_test(tests, test_scratch_of_absurd_batches_does_not_overflow);
     suite_add_tcase(suite, tests);
