@@ -132,12 +132,31 @@ static bool check_parameters(struct call *call) {
     return true;
 }
 
+/* The models are not there yet: not even who asks for a list may be told that there is none. */
+static bool is_too_early(struct call *call) {
+    const struct target *target = &call->target;
+    const bool early = target->segment_count > 1 && strcmp(target->segments[1], "models") == 0 &&
+                       engine_is_recovering(call->api->engine);
+    if (early) {
+        call_answer_problem(call, 503, NULL,
+                            "mlpd is recovering what was stored; GET /health/ready says how far it "
+                            "is");
+        call_add_header(call, "Retry-After", "1");
+    }
+    return early;
+}
+
 static bool find_model(struct call *call) {
+    if (is_too_early(call)) {
+        return false;
+    }
     for (size_t i = 0; i < call->target.segment_count; i++) {
         if (strcmp(call->route->segments[i], MODEL_SEGMENT) == 0) {
             struct error error;
-            if (engine_find_model(call->api->engine, call->target.segments[i], &call->model,
-                                  &error) != ERROR_NONE) {
+            const enum error_code code = engine_find_model(
+                call->api->engine, call->target.segments[i], &call->model, &error);
+            const bool may_be_damaged = call->handler->handle == models_delete;
+            if (code != ERROR_NONE && !(code == ERROR_DAMAGED && may_be_damaged)) {
                 call_answer_error(call, &error);
                 return false;
             }

@@ -205,6 +205,7 @@ static void adopt_former(struct call *call) {
     call->first = accepted.first;
     call->last = accepted.last;
     call->entry = accepted.entry;
+    call->refusal = accepted.refused ? ERROR_STORAGE : ERROR_NONE;
 }
 
 static void resume_acknowledged(struct call *call, bool expired) {
@@ -215,6 +216,9 @@ static void resume_acknowledged(struct call *call, bool expired) {
     }
     if (call->idempotency.former != NULL) {
         adopt_former(call);
+    }
+    if (call_answer_refusal(call, call->entry != NULL ? call->entry->refusal : call->refusal)) {
+        return;
     }
     /* Accepted it is: where nobody else may wait it is answered at once. */
     const bool wants_wait = call->prefers_wait && call->wait_seconds > 0 && call->entry != NULL;
@@ -320,15 +324,30 @@ void batches_describe(struct call *call) {
     }
 }
 
-void batches_cancel(struct call *call) {
+/* --- taking back ---------------------------------------------------------------- */
+
+static void start_cancelling(struct call *call, struct completion *completion) {
+    if (engine_cancel_batches(call->api->engine, call->model, call->first, call->last, completion,
+                              &call->entry, &call->error) != ERROR_NONE) {
+        completion_call(completion);
+    }
+}
+
+/* False after answering why nothing was taken back. */
+static bool was_cancelled(struct call *call) {
+    if (call->error.code != ERROR_NONE) {
+        call_answer_error(call, &call->error);
+        return false;
+    }
+    return !call_answer_refusal(call, call->entry->refusal);
+}
+
+static void resume_cancelled(struct call *call, bool expired) {
+    (void)expired; /* there is no patience to be over */
     uint64_t number;
     struct history_row row;
-    if (!read_number(call, &number)) {
-        return;
-    }
-    queue_cancel(call->model, number, number);
     /* Whoever took it back: what it is now decides. */
-    if (!find_batch(call, &number, &row)) {
+    if (!was_cancelled(call) || !find_batch(call, &number, &row)) {
         return;
     }
     if (row.state == ENTRY_CANCELLED) {
@@ -340,12 +359,27 @@ void batches_cancel(struct call *call) {
     }
 }
 
-void batches_cancel_all(struct call *call) {
-    const size_t cancelled = queue_cancel(call->model, 0, UINT64_MAX);
+void batches_cancel(struct call *call) {
+    if (read_number(call, &call->first)) {
+        call->last = call->first;
+        call_wait(call, start_cancelling, resume_cancelled, INFINITY);
+    }
+}
+
+static void resume_all_cancelled(struct call *call, bool expired) {
+    (void)expired; /* there is no patience to be over */
+    if (!was_cancelled(call)) {
+        return;
+    }
     struct json_writer json = call_json(call);
     json_write_begin_object(&json);
     json_write_key(&json, "cancelled");
-    json_write_unsigned(&json, cancelled);
+    json_write_unsigned(&json, call->entry->cancelled_count);
     json_write_end_object(&json);
     call_answer_json(call, 200, &json);
+}
+
+void batches_cancel_all(struct call *call) {
+    call->last = UINT64_MAX;
+    call_wait(call, start_cancelling, resume_all_cancelled, INFINITY);
 }

@@ -61,6 +61,7 @@ struct api {
     struct http_statistics *http;       /* the server counts in them */
     double started_at;                  /* seconds since 1970 */
     const char *http_library;           /* the version of libmicrohttpd */
+    const char *store;                  /* "sqlite", or "memory": nothing survives the process */
     const struct option_value *options; /* [option_count], all there are */
     size_t option_count;
 };

@@ -101,6 +101,17 @@ void call_answer_problem(struct call *call, unsigned status, const char *pointer
 
 #define SEAT_RETRY_SECONDS 5
 
+bool call_answer_refusal(struct call *call, enum error_code refusal) {
+    if (refusal != ERROR_NONE) {
+        struct error error;
+        error_set(&error, refusal == ERROR_STALE ? ERROR_STORAGE : refusal, NULL,
+                  "it cannot be stored: the data directory has no room; nothing was changed, try "
+                  "again when there is");
+        call_answer_error(call, &error);
+    }
+    return refusal != ERROR_NONE;
+}
+
 void call_answer_no_seat(struct call *call) {
     call->retry_after_seconds = SEAT_RETRY_SECONDS;
     call_answer_problem(call, 503, NULL,

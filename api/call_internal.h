@@ -59,8 +59,9 @@ struct call {
     /* What the handlers keep, released with the call. */
     struct error error; /* of what was started */
     double retry_after_seconds;
-    struct entry *entry;    /* what was submitted; of several batches the last */
-    struct entry **batches; /* [batch_count] of a request cut into batches */
+    struct entry *entry;     /* what was submitted; of several batches the last */
+    enum error_code refusal; /* of what has no entry */
+    struct entry **batches;  /* [batch_count] of a request cut into batches */
     size_t batch_count;
     bool is_cut; /* so it is answered, also as a repeat */
     struct waiter *waiter;
@@ -102,6 +103,9 @@ void call_answer_error(struct call *call, const struct error *error);
 /* Answer with a problem document of that status. */
 void call_answer_problem(struct call *call, unsigned status, const char *pointer,
                          const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Was what was handed in refused by the store?  Then that is the answer. */
+bool call_answer_refusal(struct call *call, enum error_code refusal);
 
 /* Answer with 503: so many wait already. */
 void call_answer_no_seat(struct call *call);

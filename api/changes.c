@@ -59,6 +59,9 @@ static bool change_is_done(struct call *call) {
     /* A clone in its turn is finished whatever becomes of its model. */
     const bool lost = !entry_state_is_final(row.state) && call->entry->kind != ENTRY_CLONE &&
                       model_look(call->model).deleted;
+    if (call_answer_refusal(call, call->entry->refusal)) {
+        return false;
+    }
     if (row.state == ENTRY_DROPPED || lost) {
         struct error error;
         if (model_look(call->model).deleted) {

@@ -58,6 +58,9 @@ static void resume_created(struct call *call, bool expired) {
         call_answer_error(call, &call->error);
         return;
     }
+    if (call_answer_refusal(call, call->created->refusal)) {
+        return;
+    }
     if (call->repeated && model_look(call->created).deleted) {
         struct error error;
         model_gone(call->created, &error);
@@ -182,13 +185,52 @@ void models_describe(struct call *call) {
     }
 }
 
-void models_delete(struct call *call) {
-    struct error error;
-    if (engine_delete_model(call->api->engine, call->model, call->revision, &error) != ERROR_NONE) {
-        precondition_answer_error(call, &error);
-    } else {
-        engine_release_deleted(call->api->engine, call->model);
-        call->model = NULL;
+static void start_deleting(struct call *call, struct completion *completion) {
+    if (engine_delete_model(call->api->engine, call->model, call->revision, completion,
+                            &call->entry, &call->error) != ERROR_NONE) {
+        completion_call(completion);
+    }
+}
+
+static void resume_deleted(struct call *call, bool expired) {
+    (void)expired; /* there is no patience to be over */
+    if (call->error.code != ERROR_NONE) {
+        precondition_answer_error(call, &call->error);
+        return;
+    }
+    if (call->entry->refusal != ERROR_NONE) {
+        call_answer_problem(call, 507, NULL,
+                            "the model is gone, but the data directory has no room to say so: it "
+                            "may be there again after a restart, unless there is room before");
+        return;
+    }
+    entry_release(call->entry);
+    call->entry = NULL;
+    engine_release_deleted(call->api->engine, call->model);
+    call->model = NULL;
+    call_answer_empty(call, 204);
+}
+
+static void start_deleting_damaged(struct call *call, struct completion *completion) {
+    if (engine_delete_damaged(call->api->engine, call->target.segments[2], completion,
+                              &call->refusal, &call->error) != ERROR_NONE) {
+        completion_call(completion);
+    }
+}
+
+static void resume_damaged_deleted(struct call *call, bool expired) {
+    (void)expired; /* there is no patience to be over */
+    if (call->error.code != ERROR_NONE) {
+        call_answer_error(call, &call->error);
+    } else if (!call_answer_refusal(call, call->refusal)) {
         call_answer_empty(call, 204);
+    }
+}
+
+void models_delete(struct call *call) {
+    if (call->model != NULL) {
+        call_wait(call, start_deleting, resume_deleted, INFINITY);
+    } else { /* admission.c lets a damaged one through */
+        call_wait(call, start_deleting_damaged, resume_damaged_deleted, INFINITY);
     }
 }

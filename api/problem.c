@@ -24,7 +24,10 @@ unsigned problem_status(enum error_code code) {
     case ERROR_TOO_LARGE:
         return 413;
     case ERROR_MEMORY:
+    case ERROR_STORAGE:
         return 507;
+    case ERROR_DAMAGED:
+        return 500;
     case ERROR_CLOSED:
         return 503;
     case ERROR_TIMEOUT:

@@ -467,7 +467,9 @@ const struct route routes[] = {
                  .answers =
                      {
                          {.status = 200, .schema = "Ready", .when = "It does."},
-                         {.status = 503, .schema = "Ready", .when = "It is draining."},
+                         {.status = 503,
+                          .schema = "Ready",
+                          .when = "It is recovering, or draining."},
                      },
                  .is_polled = true,
                  .handle = health_ready,

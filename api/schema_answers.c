@@ -323,6 +323,8 @@ static const struct schema_field http_fields[] = {
     {0},
 };
 
+#define SCHEMA_STORE "'type': 'string', 'enum': ['sqlite', 'memory']"
+
 static const struct schema_field server_fields[] = {
     {"name", SCHEMA_CONST("mlpd"), NULL, ALWAYS},
     {"version", SCHEMA_TEXT, NULL, ALWAYS},
@@ -331,7 +333,7 @@ static const struct schema_field server_fields[] = {
     {"arithmetic", SCHEMA_TEXT, "The BLAS and its core type.", ALWAYS},
     {"core_type", SCHEMA_TEXT, "The kind of CPU that it computes for.", ALWAYS},
     {"numerics_fingerprint", SCHEMA_TEXT, "Equal ones compute equal bits.", ALWAYS},
-    {"store", SCHEMA_CONST("memory"), NULL, ALWAYS},
+    {"store", SCHEMA_STORE, "`memory`: nothing survives the process.", ALWAYS},
     {"started_at", SCHEMA_TIME, NULL, ALWAYS},
     {"uptime_seconds", SCHEMA_NUMBER, NULL, ALWAYS},
     {"workers", SCHEMA_COUNT, NULL, ALWAYS},
@@ -354,10 +356,20 @@ static const struct schema_field live_fields[] = {
     {0},
 };
 
+static const struct schema_field recovery_fields[] = {
+    {"models", SCHEMA_COUNT, "That are stored.", ALWAYS},
+    {"models_read", SCHEMA_COUNT, NULL, ALWAYS},
+    {"batches_left", SCHEMA_COUNT, "To be trained again.", ALWAYS},
+    {0},
+};
+
 static const struct schema_field ready_fields[] = {
     {"ready", SCHEMA_BOOLEAN, NULL, ALWAYS},
-    {"state", "'type': 'string', 'enum': ['serving', 'draining']", NULL, ALWAYS},
-    {"store", SCHEMA_CONST("memory"), NULL, ALWAYS},
+    {"state", "'type': 'string', 'enum': ['serving', 'recovering', 'draining']", NULL, ALWAYS},
+    {"store", SCHEMA_STORE, "`memory`: nothing survives the process.", ALWAYS},
+    {"recovery", SCHEMA_REF("Recovery"), "While it recovers.", SOMETIMES},
+    {"models_damaged", SCHEMA_COUNT, "Whose stored data cannot be read; none: left out.",
+     SOMETIMES},
     {0},
 };
 
@@ -446,6 +458,7 @@ const struct schema answer_schemas[] = {
     {"Limits", "What is allowed.", .fields = limits_fields},
     {"Metrics", "Prometheus's text format 0.0.4.", .keywords = SCHEMA_TEXT},
     {"Live", "The process answers.", .fields = live_fields},
+    {"Recovery", "How far it is with what was stored.", .fields = recovery_fields},
     {"Ready", "Whether it takes work.", .fields = ready_fields},
     {"Document", "An OpenAPI 3.1 document.",
      .keywords = "'type': 'object', 'required': ['openapi', 'info', 'paths']"},

@@ -159,7 +159,7 @@ void server_describe(struct call *call) {
     write_string(&json, "arithmetic", product_description());
     write_string(&json, "core_type", product_core_type());
     write_string(&json, "numerics_fingerprint", numerics_fingerprint());
-    write_string(&json, "store", "memory");
+    write_string(&json, "store", call->api->store);
     timestamp_write(started, call->api->started_at);
     write_string(&json, "started_at", started);
     json_write_key(&json, "uptime_seconds");

@@ -14,12 +14,14 @@
 #include <unistd.h>
 
 #include "api/call.h"
+#include "api/specification_text.h"
 #include "core/base/checked.h"
 #include "core/base/memory.h"
 #include "core/engine/clock.h"
 #include "core/engine/engine.h"
 #include "core/maths/numerics.h"
 #include "core/maths/product.h"
+#include "core/store/sqlite_store.h"
 #include "server/activation.h"
 #include "server/command.h"
 #include "server/guard.h"
@@ -48,6 +50,7 @@
 struct process {
     struct options options;
     struct api api;
+    struct store *store;         /* the engine's while it is there; NULL: none */
     struct waiting_room waiting; /* any thread */
     struct listener listener;
     struct guard guard;
@@ -110,6 +113,36 @@ static void start_waiting_room(struct process *process) {
     process->api.waiting = &process->waiting;
 }
 
+/* ---- the store ---- */
+
+/* What is acknowledged from here on might be lost: nothing more is. */
+static void end_by_store(const char *problem) {
+    log_error("the store failed; nothing more is acknowledged, and the next start recovers what "
+              "was",
+              log_text("reason", problem));
+    _exit(EXIT_FAILURE);
+}
+
+static void log_damaged(const char *name, const char *problem) {
+    log_error("a model is quarantined: what is stored of it is damaged", log_text("model", name),
+              log_text("reason", problem));
+}
+
+static void log_recovered(void) {
+    log_info("what was stored is recovered");
+}
+
+static enum error_code open_store(struct process *process, struct error *error) {
+    const struct options *options = &process->options;
+    process->api.store = options->data != NULL ? "sqlite" : "memory";
+    if (options->data == NULL) {
+        return ERROR_NONE;
+    }
+    const struct sqlite_store_settings settings = {.directory = options->data,
+                                                   .durability = options->durability};
+    return sqlite_store_open(&settings, &process->store, error);
+}
+
 static enum error_code start_engine(struct process *process, struct error *error) {
     const struct options *options = &process->options;
     const struct engine_settings settings = {
@@ -117,6 +150,10 @@ static enum error_code start_engine(struct process *process, struct error *error
         .memory_bytes_max = options->memory_bytes_max,
         .queue_max = options->queue_max,
         .keys_max = options->keys_max,
+        .store = process->store,
+        .codec = &specification_text,
+        .reports = {end_by_store, log_damaged, log_recovered},
+        .accept_numerics_change = options->accept_numerics_change,
     };
     process->api.body_bytes_max = options->body_bytes_max;
     tell_connection_limits(process);
@@ -168,6 +205,7 @@ static void destroy_engine(struct process *process) {
     engine_close(process->api.engine);
     (void)engine_drain(process->api.engine, 0);
     engine_destroy(process->api.engine);
+    store_close(process->store);
 }
 
 /* What a request may call this daemon: its own names, too. */
@@ -239,8 +277,13 @@ static enum error_code start(struct process *process, struct error *error) {
     if (code != ERROR_NONE) {
         goto end_guard;
     }
+    code = open_store(process, error);
+    if (code != ERROR_NONE) {
+        goto end_guard;
+    }
     code = start_engine(process, error);
     if (code != ERROR_NONE) {
+        store_close(process->store);
         goto end_guard;
     }
     code = start_showing(process, error);
@@ -282,7 +325,12 @@ static void log_start_lines(const struct process *process) {
              log_text("arithmetic", product_description()),
              log_text("fingerprint", numerics_fingerprint()),
              log_count("memory_bytes", options->memory_bytes_max));
-    log_info("models are in memory only and end with the process");
+    if (options->data == NULL) {
+        log_info("models are in memory only and end with the process");
+    } else {
+        log_info("models are stored", log_text("directory", options->data),
+                 log_count("models", engine_look(process->api.engine).models_found));
+    }
     const char *core_type = getenv("OPENBLAS_CORETYPE");
     if (core_type != NULL) {
         log_warning("OPENBLAS_CORETYPE overrides what OpenBLAS detects and may halve its speed",
@@ -379,6 +427,7 @@ static int stop(struct process *process) {
     /* What a call had just handed in when the engine was closed. */
     dropped += engine_drain(process->api.engine, process->options.drain_timeout_seconds);
     const size_t left = engine_destroy(process->api.engine);
+    store_close(process->store);
     if (left > 0) { /* a defect, and no reason to end badly */
         log_warning("memory is left in the ledger", log_count("bytes", left));
     }
@@ -390,6 +439,11 @@ static int stop(struct process *process) {
     end_guard(process);
     notifier_close(&process->notifier);
     end_showing(process);
+    if (dropped > 0 && process->options.data != NULL) {
+        log_info("mlpd has ended; what is not trained yet is stored, for the next start",
+                 log_count("batches", dropped));
+        return EXIT_SUCCESS;
+    }
     if (dropped > 0) {
         log_error("acknowledged batches were dropped", log_count("batches", dropped));
         return EXIT_FAILURE;

@@ -45,6 +45,7 @@ struct row {
 
 static const char *const formats[] = {"text", "json", NULL};
 static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
+static const char *const durabilities[] = {"always", "interval", "none", NULL};
 static const char *const request_logs[] = {"auto", "none", "errors", "all", NULL};
 
 #define FIELD(name) offsetof(struct options, name)
@@ -105,6 +106,27 @@ static const struct row rows[] = {
      .check = origins_check_origins,
      .text = "origins whose web pages may call, such as https://app.example.org,\n"
              "comma-separated; * with --token-file: any"},
+    {.name = "data",
+     .value_name = "DIR",
+     .initial_note = "none: models are in memory only, and end with the process",
+     .kind = KIND_PATH,
+     .offset = FIELD(data),
+     .text = "where models, batches and checkpoints are stored; made where it is not\n"
+             "there; one daemon at a time"},
+    {.name = "durability",
+     .value_name = "WHEN",
+     .initial = "always",
+     .kind = KIND_CHOICE,
+     .offset = FIELD(durability),
+     .choice = durabilities,
+     .text = "always: a batch is on the disk before it is acknowledged; interval: within\n"
+             "a second; none: when the system likes; kill -9 loses nothing in any"},
+    {.name = "accept-numerics-change",
+     .initial = "false",
+     .kind = KIND_SWITCH,
+     .offset = FIELD(accept_numerics_change),
+     .text = "go on with data that another CPU, OpenBLAS or mlpd wrote, though weights\n"
+             "may then differ in their last bits"},
     {.name = "workers",
      .value_name = "N",
      .automatic = machine_cpus,

@@ -13,6 +13,7 @@
 
 #include "api/option_value.h"
 #include "core/base/error.h"
+#include "core/store/store.h"
 #include "server/address.h"
 #include "server/log.h"
 #include "server/request_log.h"
@@ -32,6 +33,9 @@ struct options {
     size_t body_bytes_max;
     size_t queue_max;
     size_t keys_max;
+    const char *data; /* a directory, or NULL */
+    enum store_durability durability;
+    bool accept_numerics_change;
     size_t connections_max;
     size_t connections_per_address_max; /* 0: half of them, of loopback all */
     double header_timeout_seconds;

@@ -125,15 +125,17 @@ for part in "$@"; do
         folder=$build/sanitize
         if compile "$folder" SANITIZE=address,undefined CFLAGS='-O1 -g'; then
             run_instrumented 'unit, ASan and UBSan' "$folder" "$folder/unit"
-            MLPD=$folder/mlpd run_instrumented 'integration, ASan and UBSan' "$folder" \
-                "$folder/integration"
+            # With a store, which the plain tests are without.
+            MLPD_TEST_STORE=1 MLPD=$folder/mlpd run_instrumented 'integration, ASan and UBSan' \
+                "$folder" "$folder/integration"
         fi
         ;;
     tsan)
         folder=$build/tsan
         if compile "$folder" SANITIZE=thread PLAIN_PRODUCT=1 CFLAGS='-O1 -g'; then
             run_instrumented 'unit, TSan' "$folder" "$folder/unit"
-            MLPD=$folder/mlpd run_instrumented 'integration, TSan' "$folder" "$folder/integration"
+            MLPD_TEST_STORE=1 MLPD=$folder/mlpd run_instrumented 'integration, TSan' "$folder" \
+                "$folder/integration"
         fi
         ;;
     *)

@@ -24,7 +24,9 @@ enum error_code {
     ERROR_FULL,      /* a queue is at its bound; try again later */
     ERROR_TOO_LARGE, /* one request asks for more than one request may */
     ERROR_MEMORY,    /* the ledger, or malloc, has no room for it */
-    ERROR_CLOSED,    /* the engine is shutting down */
+    ERROR_STORAGE,   /* what must be stored cannot be: the disk is full */
+    ERROR_DAMAGED,   /* what is stored of a model is damaged */
+    ERROR_CLOSED,    /* the engine is shutting down, or not there yet */
     ERROR_TIMEOUT,   /* what was waited for did not happen in time */
     ERROR_INTERNAL   /* a defect of mlpd, or an environment it cannot run in */
 };

@@ -26,7 +26,7 @@ void backlog_destroy(struct backlog *backlog) {
 enum error_code backlog_add(struct backlog *backlog, size_t count, double *retry_after_seconds,
                             struct error *error) {
     pthread_mutex_lock(&backlog->lock);
-    const bool full = count > BACKLOG_MAX - backlog->entries;
+    const bool full = backlog->entries + count > BACKLOG_MAX;
     backlog->entries += full ? 0 : count;
     pthread_mutex_unlock(&backlog->lock);
     if (!full) {
@@ -35,6 +35,12 @@ enum error_code backlog_add(struct backlog *backlog, size_t count, double *retry
     *retry_after_seconds = 1;
     return error_set(error, ERROR_FULL, NULL, "%d requests of all models wait already",
                      BACKLOG_MAX);
+}
+
+void backlog_put(struct backlog *backlog) {
+    pthread_mutex_lock(&backlog->lock);
+    backlog->entries++;
+    pthread_mutex_unlock(&backlog->lock);
 }
 
 void backlog_remove(struct backlog *backlog, size_t count) {

@@ -29,6 +29,8 @@ void backlog_destroy(struct backlog *backlog);
  * bound. */
 enum error_code backlog_add(struct backlog *backlog, size_t count, double *retry_after_seconds,
                             struct error *error);
+/* Count an entry of mlpd's own in, whatever the bound. */
+void backlog_put(struct backlog *backlog);
 void backlog_remove(struct backlog *backlog, size_t count);
 
 size_t backlog_count(struct backlog *backlog);

@@ -15,6 +15,13 @@ static inline double clock_wall_seconds(void) {
     return clock_read(CLOCK_REALTIME);
 }
 
+/* Sleep. */
+static inline void clock_pause(double seconds) {
+    const struct timespec pause = {.tv_sec = (time_t)seconds,
+                                   .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    nanosleep(&pause, NULL);
+}
+
 /* Seconds since some fixed instant, never set back. */
 static inline double clock_monotonic_seconds(void) {
     return clock_read(CLOCK_MONOTONIC);

@@ -1,5 +1,6 @@
 /* The engine's face; see engine.h. */
 #include <stdio.h>
+#include <string.h>
 
 #include "core/base/checked.h"
 #include "core/base/memory.h"
@@ -7,12 +8,50 @@
 #include "core/engine/engine_internal.h"
 #include "core/engine/predictor.h"
 #include "core/engine/trainer.h"
+#include "core/maths/numerics.h"
 
 static turn_function *const turns[TURN_COUNT] = {
     [TURN_PREDICTING] = predictor_predicting_turn,
     [TURN_TRAINING] = trainer_turn,
     [TURN_ANSWERING] = predictor_answering_turn,
 };
+
+#define FINGERPRINT_NOTE "numerics fingerprint"
+
+/* The same batches must give the same weights as they would have without the restart. */
+static enum error_code check_fingerprint(const struct engine_settings *settings,
+                                         struct error *error) {
+    char stored[NUMERICS_FINGERPRINT_BYTES];
+    const char *own = numerics_fingerprint();
+    if (store_read_note(settings->store, FINGERPRINT_NOTE, stored, sizeof stored, error) !=
+        STORE_OK) {
+        return ERROR_INTERNAL;
+    }
+    if (strcmp(stored, own) == 0) {
+        return ERROR_NONE;
+    }
+    if (stored[0] != '\0' && !settings->accept_numerics_change) {
+        return error_set(error, ERROR_INVALID, NULL,
+                         "the data were written with the numerics fingerprint %s, and this process "
+                         "has %s: another CPU, OpenBLAS or mlpd, which may train to other bits; "
+                         "start once with --accept-numerics-change to go on all the same",
+                         stored, own);
+    }
+    return store_write_note(settings->store, FINGERPRINT_NOTE, own, error) == STORE_OK
+               ? ERROR_NONE
+               : ERROR_INTERNAL;
+}
+
+static enum error_code start_writer(struct engine *engine, const struct engine_settings *settings,
+                                    struct error *error) {
+    const struct writer_settings writer = {.scheduler = &engine->scheduler,
+                                           .store = settings->store,
+                                           .codec = settings->codec,
+                                           .keys_max = settings->keys_max,
+                                           .fatal = settings->reports.fatal};
+    return writer_start(&engine->writer, &writer,
+                        engine_is_recovering(engine) ? &engine->recovery.task : NULL, error);
+}
 
 enum error_code engine_create(const struct engine_settings *settings, struct engine **result,
                               struct error *error) {
@@ -26,16 +65,27 @@ enum error_code engine_create(const struct engine_settings *settings, struct eng
     pthread_mutex_init(&engine->keys_lock, NULL);
     engine->started_at = clock_monotonic_seconds();
     atomic_init(&engine->closed, false);
-    if (!backlog_init(&engine->backlog) || !registry_init(&engine->registry)) {
+    engine->codec = settings->codec;
+    engine->reports = settings->reports;
+    if (!backlog_init(&engine->backlog) || !registry_init(&engine->registry) ||
+        !quarantine_init(&engine->quarantine)) {
         memory_free(engine);
         return error_set(error, ERROR_INTERNAL, NULL, "the system makes no lock more");
     }
-    enum error_code code = scheduler_start(&engine->scheduler, settings->workers, turns,
-                                           &engine->ledger, &engine->backlog, error);
+    enum error_code code =
+        settings->store != NULL ? check_fingerprint(settings, error) : ERROR_NONE;
+    if (code == ERROR_NONE) {
+        code = recovery_begin(&engine->recovery, engine, settings->store, error);
+    }
     if (code != ERROR_NONE) {
         goto no_scheduler;
     }
-    code = writer_start(&engine->writer, &engine->scheduler, error);
+    code = scheduler_start(&engine->scheduler, settings->workers, turns, &engine->ledger,
+                           &engine->backlog, error);
+    if (code != ERROR_NONE) {
+        goto no_scheduler;
+    }
+    code = start_writer(engine, settings, error);
     if (code != ERROR_NONE) {
         goto no_writer;
     }
@@ -45,7 +95,10 @@ enum error_code engine_create(const struct engine_settings *settings, struct eng
 no_writer:
     scheduler_stop(&engine->scheduler);
 no_scheduler:
+    recovery_end(&engine->recovery);
+    key_table_free(&engine->keys);
     registry_destroy(&engine->registry);
+    quarantine_destroy(&engine->quarantine);
     backlog_destroy(&engine->backlog);
     pthread_mutex_destroy(&engine->keys_lock);
     memory_free(engine);
@@ -92,8 +145,10 @@ size_t engine_drain(struct engine *engine, double timeout_seconds) {
 size_t engine_destroy(struct engine *engine) {
     writer_stop(&engine->writer);
     scheduler_stop(&engine->scheduler);
+    recovery_end(&engine->recovery);
     local_predictors_destroy(engine);
     registry_destroy(&engine->registry);
+    quarantine_destroy(&engine->quarantine);
     backlog_destroy(&engine->backlog);
     key_table_free(&engine->keys);
     pthread_mutex_destroy(&engine->keys_lock);
@@ -107,8 +162,16 @@ struct ledger *engine_ledger(struct engine *engine) {
 }
 
 enum error_code engine_check_open(const struct engine *engine, struct error *error) {
-    return engine_is_closed(engine) ? error_set(error, ERROR_CLOSED, NULL, "mlpd is shutting down")
-                                    : ERROR_NONE;
+    if (engine_is_closed(engine)) {
+        return error_set(error, ERROR_CLOSED, NULL, "mlpd is shutting down");
+    }
+    return engine_is_recovering(engine)
+               ? error_set(error, ERROR_CLOSED, NULL, "mlpd is recovering what was stored")
+               : ERROR_NONE;
+}
+
+bool engine_is_recovering(const struct engine *engine) {
+    return atomic_load_explicit(&engine->recovery.under_way, memory_order_acquire);
 }
 
 /* --- queries --------------------------------------------------------------------- */
@@ -141,6 +204,9 @@ struct engine_figures engine_look(struct engine *engine) {
         .queue_max = engine->queue_max,
         .backlog_max = BACKLOG_MAX,
         .keys_max = engine->keys_max,
+        .models_found = atomic_load_explicit(&engine->recovery.models_found, memory_order_relaxed),
+        .models_read = atomic_load_explicit(&engine->recovery.models_read, memory_order_relaxed),
+        .models_damaged = quarantine_count(&engine->quarantine),
         .tiles_helped = atomic_load_explicit(&scheduler->tiles_helped, memory_order_relaxed),
         .uptime_seconds = clock_monotonic_seconds() - engine->started_at,
     };

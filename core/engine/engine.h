@@ -18,28 +18,51 @@
 #include "core/base/ledger.h"
 #include "core/engine/model.h"
 #include "core/engine/queue.h"
+#include "core/engine/specification_codec.h"
 #include "core/engine/statistics.h"
+#include "core/store/store.h"
 
 struct engine;
+
+/* What the engine tells its owner. */
+struct engine_reports {
+    /* The store failed, in a sentence: end the process, do not return. */
+    void (*fatal)(const char *problem);
+    /* A model's stored data are damaged; "" is what is of no model. */
+    void (*damaged)(const char *name, const char *problem);
+    /* What the store had is there again. */
+    void (*recovered)(void);
+};
 
 struct engine_settings {
     size_t workers;          /* threads that compute, ≥ 1 */
     size_t memory_bytes_max; /* --max-memory */
     size_t queue_max;        /* batches one model may have waiting, --max-queue */
     size_t keys_max;         /* idempotency keys a model, --idempotency-keys */
+
+    /* Where models outlive the process, or NULL; not closed by the engine.  With one the engine
+     * begins by recovering what it has, and takes no work until that is done. */
+    struct store *store;
+    const struct specification_codec *codec; /* with a store */
+    struct engine_reports reports;           /* with a store */
+    bool accept_numerics_change;             /* go on although bits may differ */
 };
 
 /* After numerics_start.  ERROR_INTERNAL or ERROR_MEMORY, with a sentence for the
- * log. */
+ * log; ERROR_INVALID when the store was written by a process with another fingerprint. */
 enum error_code engine_create(const struct engine_settings *settings, struct engine **engine,
                               struct error *error);
+
+/* Is what the store has not there yet? */
+bool engine_is_recovering(const struct engine *engine);
 
 /* Take no new work: from now on ERROR_CLOSED. */
 void engine_close(struct engine *engine);
 bool engine_is_closed(const struct engine *engine);
 
 /* Train what is queued until nothing is left or the time is over.  Returns how many
- * acknowledged entries were then dropped, their waiters completed.  After
+ * acknowledged entries were then dropped, their waiters completed (a store has them all the
+ * same).  After
  * engine_close.  A second call while one waits ends that one: the numbers add up. */
 size_t engine_drain(struct engine *engine, double timeout_seconds);
 
@@ -66,7 +89,7 @@ enum error_code engine_create_model(struct engine *engine, const char *name,
                                     struct completion *completion, struct model **model,
                                     bool *repeated, struct error *error);
 
-/* The model of that name, referenced.  ERROR_NOT_FOUND. */
+/* The model of that name, referenced.  ERROR_NOT_FOUND, ERROR_DAMAGED. */
 enum error_code engine_find_model(struct engine *engine, const char *name, struct model **model,
                                   struct error *error);
 
@@ -75,11 +98,20 @@ size_t engine_list_models(struct engine *engine, const char *after, size_t limit
                           struct model **models, bool *more);
 
 /* Take a model out: its name is free at once, queued batches are dropped, waiting
- * calls are completed, a prediction in progress finishes.  ERROR_GONE when
- * someone else did it first, ERROR_STALE when its newest settings are not of that
- * `revision`; 0 is any, here and below. */
+ * calls are completed, a prediction in progress finishes.  `stored` is called when it will not
+ * come back, or has (*ticket)->refusal: then it is tried again until it is; `*ticket` (or NULL)
+ * is referenced for the caller.  ERROR_GONE when someone else did it first, ERROR_STALE when its
+ * newest settings are not of that `revision`; 0 is any, here and below.  ERROR_MEMORY. */
 enum error_code engine_delete_model(struct engine *engine, struct model *model, uint64_t revision,
+                                    struct completion *stored, struct entry **ticket,
                                     struct error *error);
+
+/* Take out what is stored of a damaged model.  `stored` is called when it is gone, or could not
+ * be, as *refusal says then, which stands until the call.  ERROR_NOT_FOUND, ERROR_MEMORY: then
+ * nothing is called. */
+enum error_code engine_delete_damaged(struct engine *engine, const char *name,
+                                      struct completion *stored, enum error_code *refusal,
+                                      struct error *error);
 
 /* Release a model that was deleted.  A worker frees it, unless another call has it: to
  * give gigabytes back takes long. */
@@ -138,6 +170,14 @@ enum error_code engine_change_settings(struct engine *engine, struct model *mode
                                        struct completion *acknowledged, struct entry **entry,
                                        double *retry_after_seconds, struct error *error);
 
+/* Take back the batches from number `first` to `last` that still wait for their turn.  `done` is
+ * called when they are cancelled, (*ticket)->cancelled_count of them, or have
+ * (*ticket)->refusal; `*ticket` is referenced for the caller.  ERROR_MEMORY, ERROR_CLOSED: then
+ * nothing is called. */
+enum error_code engine_cancel_batches(struct engine *engine, struct model *model, uint64_t first,
+                                      uint64_t last, struct completion *done, struct entry **ticket,
+                                      struct error *error);
+
 /* --- states ------------------------------------------------------------------- */
 
 /* Take the model's state at this place in the order of its entries: once the entry is done,
@@ -172,6 +212,8 @@ struct engine_figures {
     size_t workers_busy; /* that do not wait for work */
     size_t memory_bytes_max, memory_bytes_reserved;
     size_t queue_max, backlog_max, keys_max;
+    size_t models_found, models_read; /* of the store, at the start */
+    size_t models_damaged;
     uint64_t tiles_helped; /* of large batches, by workers other than the trainer's */
     double uptime_seconds;
 };

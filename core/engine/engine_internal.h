@@ -9,6 +9,8 @@
 
 #include "core/engine/engine.h"
 #include "core/engine/local_predictor.h"
+#include "core/engine/quarantine.h"
+#include "core/engine/recovery.h"
 #include "core/engine/registry.h"
 #include "core/engine/scheduler.h"
 #include "core/engine/writer.h"
@@ -19,6 +21,10 @@ struct engine {
     struct registry registry;
     struct scheduler scheduler;
     struct writer writer;
+    const struct specification_codec *codec;
+    struct engine_reports reports;
+    struct recovery recovery;
+    struct quarantine quarantine;
     size_t queue_max;
     size_t keys_max;
     pthread_mutex_t keys_lock; /* before the registry's */
@@ -32,6 +38,13 @@ struct engine {
 
 /* ERROR_CLOSED when the engine takes no new work. */
 enum error_code engine_check_open(const struct engine *engine, struct error *error);
+
+/* The scratch of workers that a network's predictions need, and the training of that batch, which
+ * is the largest of its request. */
+enum error_code engine_reserve_predicting(struct engine *engine, const struct network *network,
+                                          struct error *error);
+enum error_code engine_reserve_training(struct engine *engine, const struct entry *largest,
+                                        struct error *error);
 
 /* Hand in an admitted entry that was built on the settings `base`; where it has new ones they
  * are the newest from now on.  ERROR_STALE when `base` is not any more: then the entry is

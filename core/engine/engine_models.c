@@ -1,11 +1,13 @@
 /* Models come and go: the engine's face for them; see engine.h. */
 #include <stdio.h>
 
+#include "core/base/memory.h"
 #include "core/engine/clock.h"
+#include "core/engine/creation.h"
 #include "core/engine/engine_internal.h"
 #include "core/engine/predictor.h"
 
-static enum error_code reserve_predicting(struct engine *engine, const struct network *network,
+enum error_code engine_reserve_predicting(struct engine *engine, const struct network *network,
                                           struct error *error) {
     const size_t bytes = predictor_scratch_bytes(network);
     const enum error_code code =
@@ -59,14 +61,20 @@ static enum error_code register_model(struct engine *engine, struct model *model
     return code;
 }
 
-static void forget_model(struct engine *engine, struct model *model, struct key_record *record) {
-    if (record != NULL) {
-        pthread_mutex_lock(&engine->keys_lock);
-        key_table_remove(&engine->keys, record);
-        pthread_mutex_unlock(&engine->keys_lock);
+/* All that making the model needs, so that it cannot fail for want of memory. */
+static enum error_code prepare_creation(struct engine *engine, struct model *model,
+                                        struct key_record *record, struct creation **creation,
+                                        struct error *error) {
+    struct query *query;
+    enum error_code code = engine_reserve_predicting(engine, &model->network, error);
+    if (code == ERROR_NONE) {
+        code = query_create(model, QUERY_INITIALIZATION, NULL, NULL, &query, error);
     }
-    registry_remove(model);
-    (void)model_delete(model); /* for repeats that wait for it */
+    if (code == ERROR_NONE) {
+        code = creation_create(query, record, &engine->writer, creation, error);
+        query_release(query);
+    }
+    return code;
 }
 
 /* The model that the first request made, once it can be found. */
@@ -97,8 +105,11 @@ static enum error_code make_model(struct engine *engine, const char *name,
                                   struct completion *completion, struct model **result,
                                   struct key_record **former, struct error *error) {
     struct model *model;
-    struct query *query = NULL;
+    struct creation *creation = NULL;
     enum error_code code = engine_check_open(engine, error);
+    if (code == ERROR_NONE) {
+        code = quarantine_check(&engine->quarantine, name, error);
+    }
     if (code == ERROR_NONE) {
         code = model_create(name, specification, &engine->ledger, &engine->backlog,
                             engine->queue_max, &model, error);
@@ -106,25 +117,16 @@ static enum error_code make_model(struct engine *engine, const char *name,
     if (code != ERROR_NONE) {
         return code;
     }
-    code = reserve_predicting(engine, &model->network, error);
-    if (code == ERROR_NONE) {
-        code = query_create(model, QUERY_INITIALIZATION, NULL, NULL, &query, error);
-    }
+    code = prepare_creation(engine, model, record, &creation, error);
     if (code == ERROR_NONE) {
         code = register_model(engine, model, record, former, error);
     }
     if (code == ERROR_NONE && *former == NULL) {
         *result = model_reference(model); /* before `completion` can come */
-        code = engine_ask(engine, query, completion, error);
-        if (code != ERROR_NONE) {
-            *result = NULL;
-            forget_model(engine, model, record);
-            model_release(model);
-        }
+        creation_begin(creation, completion);
+        creation = NULL;
     }
-    if (query != NULL) {
-        query_release(query);
-    }
+    creation_free(creation);
     model_release(model);
     return code;
 }
@@ -150,7 +152,11 @@ enum error_code engine_create_model(struct engine *engine, const char *name,
 
 enum error_code engine_find_model(struct engine *engine, const char *name, struct model **model,
                                   struct error *error) {
-    return registry_find(&engine->registry, name, model, error);
+    const enum error_code code = registry_find(&engine->registry, name, model, error);
+    return code == ERROR_NOT_FOUND && quarantine_count(&engine->quarantine) > 0 &&
+                   quarantine_check(&engine->quarantine, name, error) != ERROR_NONE
+               ? ERROR_DAMAGED
+               : code;
 }
 
 size_t engine_list_models(struct engine *engine, const char *after, size_t limit,
@@ -177,6 +183,12 @@ static enum error_code prepare_clone(struct engine *engine, struct model *model,
     code = model_create(name, &specification, &engine->ledger, &engine->backlog, engine->queue_max,
                         &entry->target, error);
     if (code == ERROR_NONE) {
+        code = prepare_creation(engine, entry->target, NULL, &entry->creation, error);
+    }
+    if (code == ERROR_NONE) {
+        code = entry_prepare_take(entry, entry->settings, error);
+    }
+    if (code == ERROR_NONE) {
         code = registry_add(&engine->registry, entry->target, error);
     }
     specification_free(&specification); /* empty where the copy has taken it over */
@@ -188,6 +200,9 @@ enum error_code engine_clone_model(struct engine *engine, struct model *model, c
                                    struct entry **result, double *retry_after_seconds,
                                    struct error *error) {
     enum error_code code = engine_check_open(engine, error);
+    if (code == ERROR_NONE) {
+        code = quarantine_check(&engine->quarantine, name, error);
+    }
     if (code != ERROR_NONE) {
         return code;
     }
@@ -220,14 +235,65 @@ enum error_code engine_clone_model(struct engine *engine, struct model *model, c
 }
 
 enum error_code engine_delete_model(struct engine *engine, struct model *model, uint64_t revision,
+                                    struct completion *stored, struct entry **result,
                                     struct error *error) {
-    (void)engine;
-    const enum error_code code = model_retire(model, revision, error);
-    if (code == ERROR_NONE) {
-        registry_remove(model);
-        model_delete(model);
+    struct entry *ticket = entry_create(model, ENTRY_DELETION);
+    if (ticket == NULL) {
+        return error_set(error, ERROR_MEMORY, NULL, "no memory to delete a model");
     }
-    return code;
+    const enum error_code code = model_retire(model, revision, error);
+    if (code != ERROR_NONE) {
+        entry_release(ticket);
+        return code;
+    }
+    if (result != NULL) {
+        *result = entry_reference(ticket);
+    }
+    ticket->acknowledged = stored;
+    /* Before its name is free: another of that name comes behind it. */
+    writer_submit(&engine->writer, &ticket, 1);
+    entry_release(ticket);
+    registry_remove(model);
+    model_delete(model);
+    return ERROR_NONE;
+}
+
+/* --- damaged models ---- */
+
+struct removal {
+    struct writer_task task;
+    char id[STORE_ID_BYTES];
+    struct completion *stored;
+    enum error_code *refusal;
+};
+
+static bool remove_damaged(struct writer_task *task, struct writer *writer) {
+    struct removal *removal = (struct removal *)task;
+    const struct store_change change = {.kind = STORE_REMOVE_MODEL, .model = removal->id};
+    struct error error;
+    *removal->refusal =
+        writer_commit(writer, &change, 1, &error) == STORE_OK ? ERROR_NONE : ERROR_STORAGE;
+    completion_call(removal->stored);
+    memory_free(removal);
+    return false;
+}
+
+enum error_code engine_delete_damaged(struct engine *engine, const char *name,
+                                      struct completion *stored, enum error_code *refusal,
+                                      struct error *error) {
+    struct removal *removal = memory_allocate_zero(1, sizeof *removal);
+    if (removal == NULL) {
+        return error_set(error, ERROR_MEMORY, NULL, "no memory to delete a model");
+    }
+    if (!quarantine_take(&engine->quarantine, name, removal->id)) {
+        memory_free(removal);
+        return error_set(error, ERROR_NOT_FOUND, NULL, "there is no damaged model %.64s", name);
+    }
+    removal->task.step = remove_damaged;
+    removal->stored = stored;
+    removal->refusal = refusal;
+    writer_add_task(&engine->writer, &removal->task);
+    return ERROR_NONE;
 }
 
 void engine_release_deleted(struct engine *engine, struct model *model) {

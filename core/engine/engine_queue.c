@@ -7,7 +7,7 @@
 /* --- batches --------------------------------------------------------------------- */
 
 /* The first batch of a request is its largest; the last may be short. */
-static enum error_code reserve_training(struct engine *engine, const struct entry *largest,
+enum error_code engine_reserve_training(struct engine *engine, const struct entry *largest,
                                         struct error *error) {
     const size_t bytes = pass_scratch_bytes(&largest->model->network, largest->example_count);
     return scheduler_reserve_scratch(&engine->scheduler, TURN_TRAINING, bytes, error);
@@ -44,7 +44,7 @@ static enum error_code admit(struct engine *engine, const struct submission *sub
     }
     if (code == ERROR_NONE) {
         /* Only now: scratch stays while the backlog is not empty. */
-        code = reserve_training(engine, submission->batches[0], error);
+        code = engine_reserve_training(engine, submission->batches[0], error);
         if (code != ERROR_NONE) {
             queue_withdraw(model, submission->count);
         }
@@ -127,30 +127,27 @@ enum error_code engine_submit_batches(struct engine *engine, const struct submis
     return code;
 }
 
-/* --- settings -------------------------------------------------------------------- */
-
-/* Changed settings may need a slot that the former did not: sgd with a momentum
- * from now on. */
-static enum error_code add_slot(struct entry *entry, const struct specification *former,
-                                struct error *error) {
-    const struct optimizer_function *optimizer = &optimizer_functions[former->optimizer.optimizer];
-    const struct optimizer_settings *changed = &entry->settings->specification.optimizer;
-    if (optimizer->slots(changed) <= optimizer->slots(&former->optimizer)) {
-        return ERROR_NONE;
-    }
-    struct model *model = entry->model;
-    const size_t floats = model->network.parameter_floats;
-    const enum error_code code =
-        ledger_reserve(model->ledger, floats * sizeof(float), "the optimizer's state", error);
+enum error_code engine_cancel_batches(struct engine *engine, struct model *model, uint64_t first,
+                                      uint64_t last, struct completion *done, struct entry **result,
+                                      struct error *error) {
+    const enum error_code code = engine_check_open(engine, error);
     if (code != ERROR_NONE) {
         return code;
     }
-    entry->first_bytes = floats * sizeof(float);
-    entry->first = memory_allocate(floats, sizeof(float)); /* cleared in its turn */
-    return entry->first != NULL
-               ? ERROR_NONE
-               : error_set(error, ERROR_MEMORY, NULL, "no memory for the optimizer's state");
+    struct entry *ticket = entry_create(model, ENTRY_CANCELLATION);
+    if (ticket == NULL) {
+        return error_set(error, ERROR_MEMORY, NULL, "no memory to take batches back");
+    }
+    ticket->first_number = first;
+    ticket->last_number = last;
+    ticket->acknowledged = done;
+    *result = entry_reference(ticket);
+    writer_submit(&engine->writer, &ticket, 1);
+    entry_release(ticket);
+    return ERROR_NONE;
 }
+
+/* --- settings -------------------------------------------------------------------- */
 
 /* The newest settings change and their entry enters the writer's queue in one
  * step, so that the order of revisions is the order of entries. */
@@ -197,7 +194,7 @@ enum error_code engine_change_settings(struct engine *engine, struct model *mode
     }
     entry->settings = settings;
     entry->acknowledged = acknowledged;
-    code = add_slot(entry, &base->specification, error);
+    code = entry_add_slot(entry, &base->specification, error);
     if (code == ERROR_NONE) {
         code = queue_admit(model, 1, retry_after_seconds, error);
     }

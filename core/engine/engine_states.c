@@ -12,16 +12,6 @@ struct request {
     struct completion *acknowledged;
 };
 
-/* Room for a state with as many slots as these settings need: the settings in force at the
- * entry's place, or it is not handed in. */
-static enum error_code prepare_take(struct entry *entry, const struct settings *base,
-                                    struct error *error) {
-    const struct optimizer_settings *optimizer = &base->specification.optimizer;
-    const size_t slots = optimizer_functions[optimizer->optimizer].slots(optimizer);
-    return state_create(&entry->model->network, slots, entry->model->ledger, &entry->numbers,
-                        error);
-}
-
 /* The settings as they are, under a new revision. */
 static enum error_code prepare_restore(struct entry *entry, const struct settings *base,
                                        struct state *state, struct error *error) {
@@ -49,7 +39,7 @@ static enum error_code hand_in(struct engine *engine, struct model *model,
     }
     entry->acknowledged = request->acknowledged;
     enum error_code code = request->kind == ENTRY_TAKE
-                               ? prepare_take(entry, base, error)
+                               ? entry_prepare_take(entry, base, error)
                                : prepare_restore(entry, base, request->state, error);
     if (code == ERROR_NONE) {
         code = queue_admit(model, 1, retry_after_seconds, error);

@@ -2,6 +2,7 @@
 #include "core/engine/entry.h"
 
 #include "core/base/memory.h"
+#include "core/engine/creation.h"
 #include "core/engine/model.h"
 #include "core/engine/state.h"
 
@@ -21,6 +22,7 @@ struct entry *entry_create(struct model *model, enum entry_kind kind) {
     entry->kind = kind;
     entry->state = ENTRY_SUBMITTED;
     entry->model = model_reference(model);
+    buffer_init(&entry->cancelled, model->ledger, "the numbers of batches that are taken back");
     return entry;
 }
 
@@ -48,6 +50,35 @@ struct entry *entry_create_batch(struct model *model, struct examples *examples)
     return entry;
 }
 
+enum error_code entry_add_slot(struct entry *entry, const struct specification *former,
+                               struct error *error) {
+    const struct optimizer_function *optimizer = &optimizer_functions[former->optimizer.optimizer];
+    const struct optimizer_settings *changed = &entry->settings->specification.optimizer;
+    if (optimizer->slots(changed) <= optimizer->slots(&former->optimizer)) {
+        return ERROR_NONE;
+    }
+    struct model *model = entry->model;
+    const size_t floats = model->network.parameter_floats;
+    const enum error_code code =
+        ledger_reserve(model->ledger, floats * sizeof(float), "the optimizer's state", error);
+    if (code != ERROR_NONE) {
+        return code;
+    }
+    entry->first_bytes = floats * sizeof(float);
+    entry->first = memory_allocate(floats, sizeof(float)); /* cleared in its turn */
+    return entry->first != NULL
+               ? ERROR_NONE
+               : error_set(error, ERROR_MEMORY, NULL, "no memory for the optimizer's state");
+}
+
+enum error_code entry_prepare_take(struct entry *entry, const struct settings *settings,
+                                   struct error *error) {
+    const struct optimizer_settings *optimizer = &settings->specification.optimizer;
+    const size_t slots = optimizer_functions[optimizer->optimizer].slots(optimizer);
+    return state_create(&entry->model->network, slots, entry->model->ledger, &entry->numbers,
+                        error);
+}
+
 struct entry *entry_reference(struct entry *entry) {
     /* Relaxed: who takes a reference has one already, or the model's lock. */
     atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
@@ -65,9 +96,14 @@ void entry_release(struct entry *entry) {
     key_record_release(entry->record);
     memory_free(entry->first);
     ledger_release(entry->model->ledger, ENTRY_BYTES + entry->first_bytes);
+    creation_free(entry->creation);
     if (entry->target != NULL) {
         model_release(entry->target);
     }
+    if (entry->query != NULL) {
+        query_release(entry->query);
+    }
+    buffer_free(&entry->cancelled);
     model_release(entry->model);
     memory_free(entry);
 }

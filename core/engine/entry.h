@@ -15,13 +15,16 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "core/base/buffer.h"
 #include "core/engine/completion.h"
 #include "core/engine/examples.h"
 #include "core/engine/history.h"
 #include "core/engine/key_table.h"
 #include "core/engine/settings.h"
 
+struct creation;
 struct model;
+struct query;
 struct state;
 
 enum entry_kind {
@@ -30,7 +33,12 @@ enum entry_kind {
     ENTRY_RESET,    /* fresh weights, step 0, from the seed of these settings */
     ENTRY_CLONE,    /* the target becomes a copy of what stands at this place */
     ENTRY_TAKE,     /* `numbers` become a copy of the same; of the model nothing changes */
-    ENTRY_RESTORE   /* the model's numbers become `numbers` */
+    ENTRY_RESTORE,  /* the model's numbers become `numbers` */
+
+    /* Of the writer alone, never in a model's queue. */
+    ENTRY_CREATION,     /* the model begins to be */
+    ENTRY_DELETION,     /* its name is gone */
+    ENTRY_CANCELLATION, /* queued batches are taken back */
 };
 
 struct entry {
@@ -41,12 +49,18 @@ struct entry {
     struct completion *acknowledged; /* to be called once it has its place */
     double queued_at;                /* monotonic seconds */
     struct entry *next;              /* in a queue: the writer's, then the model's */
+    enum error_code refusal;         /* what was submitted is not: ERROR_STORAGE, ERROR_STALE */
+
+    /* Written by the writer, before the entry is queued, then only read. */
+    uint64_t place; /* in the order of its model's log; 0: it has none */
 
     /* ENTRY_BATCH */
     struct example_set *set; /* referenced; given up when the batch is over */
     size_t first_row;        /* of the batch's rows in the set */
     uint32_t example_count;
     uint64_t number;           /* 0 until acknowledged */
+    uint64_t number_given;     /* the same, while it is being written */
+    bool held;                 /* about to be taken back: its turn may not come */
     struct history_row result; /* once finished; of other kinds only `step` */
     struct key_record *record; /* referenced: of the key that it came with, as the last batch of
                                 * its request; else NULL */
@@ -58,10 +72,21 @@ struct entry {
     size_t first_bytes;        /* what it has in the ledger */
 
     /* ENTRY_CLONE */
-    struct model *target; /* referenced; nobody can find it yet */
+    struct model *target;       /* referenced; nobody can find it yet */
+    struct creation *creation;  /* of it; NULL once begun */
+    struct completion finished; /* of the creation */
 
-    /* ENTRY_TAKE, which fills it; ENTRY_RESTORE, which reads it */
+    /* ENTRY_TAKE and ENTRY_CLONE, which fill it; ENTRY_RESTORE, which reads it */
     struct state *numbers; /* referenced */
+
+    /* ENTRY_CREATION */
+    struct query *query; /* referenced: makes the first weights, then completes `acknowledged` */
+    uint64_t blob;       /* in the store: the state that it begins with; 0: none */
+
+    /* ENTRY_CANCELLATION */
+    uint64_t first_number, last_number; /* which to take back, if they still wait */
+    struct buffer cancelled;            /* pairs of numbers that were (record.h) */
+    size_t cancelled_count;
 };
 
 /* An entry without contents; takes a reference to the model.  NULL when there is
@@ -75,8 +100,24 @@ struct entry *entry_create_batch(struct model *model, struct examples *examples)
 struct entry *entry_create_batch_of(struct model *model, struct example_set *set, size_t first_row,
                                     size_t rows);
 
+/* Changed settings may need a slot that the former did not: sgd with a momentum from now on.
+ * ERROR_MEMORY. */
+enum error_code entry_add_slot(struct entry *entry, const struct specification *former,
+                               struct error *error);
+
+/* Room in entry->numbers for a state with as many slots as these settings need, which are in force
+ * at the entry's place.  ERROR_MEMORY. */
+enum error_code entry_prepare_take(struct entry *entry, const struct settings *settings,
+                                   struct error *error);
+
 struct entry *entry_reference(struct entry *entry);
 void entry_release(struct entry *entry);
+
+/* Does the model have a new revision of settings from its place on? */
+static inline bool entry_changes_settings(const struct entry *entry) {
+    return entry->kind == ENTRY_SETTINGS || entry->kind == ENTRY_RESET ||
+           entry->kind == ENTRY_RESTORE;
+}
 
 /* A first-in first-out list of entries, guarded by its owner's lock. */
 struct entry_queue {

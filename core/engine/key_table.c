@@ -133,6 +133,11 @@ enum error_code key_table_find(struct key_table *table, const struct key_record 
                                struct key_record **former, struct error *error) {
     forget_expired(table, now);
     *former = look_up(table, record->key);
+    /* Acquire: who sees that it was refused sees all that was written before. */
+    if (*former != NULL && atomic_load_explicit(&(*former)->refused, memory_order_acquire)) {
+        key_table_remove(table, *former);
+        *former = NULL;
+    }
     if (*former == NULL) {
         return ERROR_NONE;
     }

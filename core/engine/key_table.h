@@ -37,6 +37,7 @@ struct key_record {
     atomic_uint references;
     struct ledger *ledger;         /* has its bytes */
     struct payload_digest payload; /* written before the record is submitted */
+    atomic_bool refused; /* what came with it was not stored after all: it stands for nothing */
 
     /* Guarded as the table. */
     double accepted_at;                /* monotonic seconds: setting the clock forgets no key */
@@ -67,8 +68,9 @@ struct key_table {
     struct ledger *ledger; /* has the bytes of the buckets */
 };
 
-/* The record that stands under the key of `record`, referenced, or NULL in `*former`.
- * ERROR_INVALID when it came with another payload.  `now` is in monotonic seconds. */
+/* The record that stands under the key (one that was refused does not, and goes) of `record`,
+ * referenced, or NULL in `*former`. ERROR_INVALID when it came with another payload.  `now` is in
+ * monotonic seconds. */
 enum error_code key_table_find(struct key_table *table, const struct key_record *record, double now,
                                struct key_record **former, struct error *error);
 

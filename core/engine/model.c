@@ -12,6 +12,7 @@
 #include "core/base/memory.h"
 #include "core/engine/clock.h"
 #include "core/engine/queue.h"
+#include "core/engine/state.h"
 
 _Static_assert(KEY_MODEL_ID_BYTES == MODEL_ID_BYTES, "key_table.h keeps ids of models");
 
@@ -128,6 +129,8 @@ enum error_code model_create(const char *name, struct specification *specificati
     /* The settings have the class weights from now on, the model all the rest. */
     model->specification.class_weights = NULL;
     model->training_settings = settings_reference(model->settings);
+    model->acknowledged_settings = settings_reference(model->settings);
+    model->log.revision = model->settings->revision;
     memset(specification, 0, sizeof *specification);
     *result = model;
     return ERROR_NONE;
@@ -149,9 +152,11 @@ void model_release(struct model *model) {
     memory_free(model->first);
     memory_free(model->second);
     memory_free(model->network.layers);
+    state_release(model->initial);
     history_free(&model->history);
     key_table_free(&model->keys);
     settings_release(model->settings);
+    settings_release(model->acknowledged_settings);
     settings_release(model->training_settings);
     specification_free(&model->specification);
     pthread_cond_destroy(&model->readers_left);

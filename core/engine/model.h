@@ -26,6 +26,7 @@
 #include "core/maths/network.h"
 
 struct registry;
+struct state;
 
 #define MODEL_NAME_PATTERN "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 #define MODEL_NAME_BYTES 65 /* that and the end */
@@ -37,6 +38,21 @@ enum turn {
     TURN_TRAINING,   /* entries */
     TURN_ANSWERING,  /* long queries */
     TURN_COUNT
+};
+
+/* Where a model is in the store. */
+struct model_log {
+    uint64_t place;    /* of the newest entry in its log */
+    uint64_t number;   /* of the newest batch */
+    uint64_t revision; /* of the newest settings */
+
+    /* Since the snapshot, or the beginning (snapshot.h). */
+    uint64_t bytes;
+    double work;
+    double since; /* monotonic seconds of the oldest; 0: there is none */
+    bool in_snapshot;
+    uint64_t stored_row;         /* the last row of the loss history that is stored */
+    struct model *older, *newer; /* of those that have something, by `since` */
 };
 
 struct model {
@@ -51,6 +67,7 @@ struct model {
     size_t bytes;              /* reserved in the ledger for the model itself */
     size_t queue_max;          /* entries that may wait */
     double created_at;
+    struct state *initial; /* what it begins with, or NULL: fresh weights */
 
     atomic_uint references;
 
@@ -67,14 +84,16 @@ struct model {
     size_t unfinished;           /* the same and those that were taken back */
     uint64_t last_number;        /* of the newest acknowledged batch */
     struct weights_set weights;  /* `published` and `readers` */
-    struct settings *settings;   /* the newest acknowledged */
-    uint64_t examples;           /* trained so far */
-    double updated_at;           /* seconds since 1970 */
-    double last_finish;          /* monotonic seconds */
-    double turn_at;              /* monotonic seconds: the beginning of the training turn,
-                                    or the end of the entry before in it */
-    double entry_seconds;        /* between two finished entries while the queue is not
-                                    empty, a running mean; 0: not known */
+    struct settings *settings;   /* the newest handed in */
+    struct settings *acknowledged_settings; /* the newest acknowledged: nearly always the same */
+    enum error_code refusal;                /* why it was not made after all */
+    uint64_t examples;                      /* trained so far */
+    double updated_at;                      /* seconds since 1970 */
+    double last_finish;                     /* monotonic seconds */
+    double turn_at;       /* monotonic seconds: the beginning of the training turn,
+                             or the end of the entry before in it */
+    double entry_seconds; /* between two finished entries while the queue is not
+                             empty, a running mean; 0: not known */
     struct history history;
     struct key_table keys; /* of batches */
     struct query_queue prompt_queries, long_queries;
@@ -84,6 +103,8 @@ struct model {
     struct settings *training_settings; /* in force at this place of the queue */
     float *first, *second;              /* the optimiser's slots, or NULL */
     size_t first_bytes;                 /* of a slot that came with changed settings */
+
+    struct model_log log; /* the writer's alone */
 
     struct model *next_named; /* in a bucket; guarded by a part of the name table */
 

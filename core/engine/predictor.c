@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/checked.h"
+#include "core/engine/first_weights.h"
 #include "core/maths/product.h"
 
 /* --- reading weights ----------------------------------------------------------- */
@@ -258,25 +259,10 @@ static void hash_weights(struct worker *worker, struct query *query) {
 
 /* The first weights of a model that nobody can find yet. */
 static void initialize(struct worker *worker, struct model *model) {
-    struct weights *first = weights_published(&model->weights);
     float *rows = worker_scratch(worker, TURN_ANSWERING, predictor_scratch_bytes(&model->network));
-    const struct pause pause = {let_predictions_in, worker};
-    const float slot = optimizer_initial_slot(&model->specification.optimizer);
-    float *const slots[] = {model->first, model->second};
-    network_probe(&model->network, first->parameters, rows);
-    weights_clear(first, &model->network, pause);
-    weights_clear(weights_spare(&model->weights), &model->network, pause);
-    network_initialize(&model->network, &model->specification, first->parameters, pause);
-    for (size_t i = 0; i < 2; i++) {
-        if (slots[i] != NULL) {
-            weights_fill(slots[i], model->network.parameter_floats, slot, pause);
-        }
-    }
-    pthread_mutex_lock(&model->lock);
-    atomic_store_explicit(&model->ready, true, memory_order_release);
-    struct waiter *satisfied = waiters_take_satisfied(model); /* repeats of what made it */
-    pthread_mutex_unlock(&model->lock);
-    waiters_complete(satisfied);
+    first_weights_make(model, model->initial, rows, (struct pause){let_predictions_in, worker});
+    state_release(model->initial);
+    model->initial = NULL;
 }
 
 void predictor_answering_turn(struct worker *worker, struct model *model) {

@@ -61,14 +61,32 @@ static void count(atomic_uint_fast64_t *number) {
     atomic_fetch_add_explicit(number, 1, memory_order_relaxed);
 }
 
+/* With the lock held: the newest settings are again those that were acknowledged.  Returns the
+ * former ones. */
+static struct settings *withdraw_settings(struct model *model) {
+    struct settings *former = model->settings;
+    model->settings = settings_reference(model->acknowledged_settings);
+    return former;
+}
+
 struct completion *queue_acknowledge(struct entry *entry, bool *queued) {
     struct model *model = entry->model;
     pthread_mutex_lock(&model->lock);
     if (entry->kind == ENTRY_BATCH) {
-        entry->number = ++model->last_number;
+        entry->number = model->last_number = entry->number_given;
         count(&model->backlog->outcomes.acknowledged);
     }
-    entry->state = ENTRY_QUEUED;
+    struct settings *former[2] = {NULL};
+    if (entry_changes_settings(entry)) {
+        former[0] = model->acknowledged_settings;
+        model->acknowledged_settings = settings_reference(entry->settings);
+        if (model->settings->revision < entry->settings->revision) { /* were withdrawn */
+            former[1] = withdraw_settings(model);
+        }
+    }
+    if (entry->state != ENTRY_CANCELLED) { /* before it came, in the log */
+        entry->state = ENTRY_QUEUED;
+    }
     entry->queued_at = clock_monotonic_seconds();
     struct completion *acknowledged = entry->acknowledged;
     entry->acknowledged = NULL;
@@ -78,19 +96,50 @@ struct completion *queue_acknowledge(struct entry *entry, bool *queued) {
     }
     struct waiter *satisfied = give_numbers(model, entry);
     pthread_mutex_unlock(&model->lock);
+    settings_release(former[0]);
+    settings_release(former[1]);
     waiters_complete(satisfied);
     return acknowledged;
 }
 
+struct completion *queue_refuse(struct entry *entry, enum error_code refusal) {
+    struct model *model = entry->model;
+    struct settings *former = NULL;
+    struct waiter *satisfied = NULL;
+    pthread_mutex_lock(&model->lock);
+    entry->refusal = refusal;
+    entry->state = ENTRY_DROPPED;
+    /* Those that were built on the refused ones meanwhile go with them. */
+    if (entry_changes_settings(entry) && model->settings->revision >= entry->settings->revision) {
+        former = withdraw_settings(model);
+    }
+    if (entry->record != NULL) {
+        entry->record->entry = NULL;
+        /* Release: for who finds the key in the table of another lock. */
+        atomic_store_explicit(&entry->record->refused, true, memory_order_release);
+        satisfied = waiters_take_satisfied(model);
+    }
+    model->pending--;
+    model->unfinished--;
+    struct completion *acknowledged = entry->acknowledged;
+    entry->acknowledged = NULL;
+    pthread_mutex_unlock(&model->lock);
+    settings_release(former);
+    waiters_complete(satisfied);
+    backlog_remove(model->backlog, 1);
+    return acknowledged;
+}
+
 static bool is_queued_batch(const struct entry *entry) {
-    return entry != NULL && entry->kind == ENTRY_BATCH && entry->state == ENTRY_QUEUED;
+    return entry != NULL && entry->kind == ENTRY_BATCH && entry->state == ENTRY_QUEUED &&
+           !entry->held;
 }
 
 bool queue_next_run(struct model *model, const struct run_limit *limit, struct run *run) {
     run->count = 0;
     run->work = 0;
     pthread_mutex_lock(&model->lock);
-    bool joins = model->entries.first != NULL;
+    bool joins = model->entries.first != NULL && !model->entries.first->held;
     while (joins) {
         struct entry *entry = entry_queue_pop(&model->entries);
         run->entries[run->count++] = entry;
@@ -111,7 +160,7 @@ struct entry *queue_next(struct model *model) {
 bool queue_end_turn(struct model *model) {
     pthread_mutex_lock(&model->lock);
     model->training = false;
-    const bool more = model->entries.first != NULL;
+    const bool more = model->entries.first != NULL && !model->entries.first->held;
     pthread_mutex_unlock(&model->lock);
     return more;
 }
@@ -301,22 +350,90 @@ struct accepted queue_look_accepted(struct model *model, const struct key_record
         .first = record->first,
         .last = record->last,
         .entry = record->entry != NULL ? entry_reference(record->entry) : NULL,
+        .refused = atomic_load_explicit(&record->refused, memory_order_acquire),
     };
     pthread_mutex_unlock(&model->lock);
     return accepted;
 }
 
-size_t queue_cancel(struct model *model, uint64_t first, uint64_t last) {
+void queue_put(struct entry *entry) {
+    struct model *model = entry->model;
+    const bool waits = entry->state != ENTRY_CANCELLED;
+    bool queued;
+    pthread_mutex_lock(&model->lock);
+    model->pending += waits;
+    model->unfinished++;
+    pthread_mutex_unlock(&model->lock);
+    if (waits) {
+        backlog_put(model->backlog);
+    }
+    (void)queue_acknowledge(entry, &queued);
+    if (!queued) {
+        queue_drop(model, entry_reference(entry));
+    }
+}
+
+/* --- taking back ----------------------------------------------------------------- */
+
+/* With the lock held: the number joins the ranges of what the ticket takes back. */
+static enum error_code note_number(struct entry *ticket, uint64_t number, struct error *error) {
+    struct buffer *cancelled = &ticket->cancelled;
+    uint64_t *last = (uint64_t *)(void *)(cancelled->data + cancelled->used) - 1;
+    if (cancelled->used > 0 && *last == number - 1) {
+        *last = number;
+        return ERROR_NONE;
+    }
+    const uint64_t range[] = {number, number};
+    return buffer_append(cancelled, range, sizeof range, error);
+}
+
+/* With the lock held. */
+static void let_go(struct model *model) {
+    for (struct entry *entry = model->entries.first; entry != NULL; entry = entry->next) {
+        entry->held = false;
+    }
+}
+
+enum error_code queue_hold(struct entry *ticket, struct error *error) {
+    struct model *model = ticket->model;
+    enum error_code code = ERROR_NONE;
+    pthread_mutex_lock(&model->lock);
+    for (struct entry *entry = model->entries.first; entry != NULL && code == ERROR_NONE;
+         entry = entry->next) {
+        if (is_queued_batch(entry) && entry->number >= ticket->first_number &&
+            entry->number <= ticket->last_number) {
+            code = note_number(ticket, entry->number, error);
+            entry->held = code == ERROR_NONE;
+            ticket->cancelled_count++;
+        }
+    }
+    if (code != ERROR_NONE) {
+        let_go(model);
+    }
+    pthread_mutex_unlock(&model->lock);
+    return code;
+}
+
+void queue_let_go(struct model *model) {
+    pthread_mutex_lock(&model->lock);
+    let_go(model);
+    pthread_mutex_unlock(&model->lock);
+}
+
+/* Its place in the queue stays, so that its row comes in order; its memory goes at once. */
+void queue_cancel_entry(struct entry *entry) {
+    entry->state = ENTRY_CANCELLED;
+    example_set_release(entry->set);
+    entry->set = NULL;
+}
+
+void queue_cancel_held(struct model *model) {
     size_t cancelled = 0;
     pthread_mutex_lock(&model->lock);
     for (struct entry *entry = model->entries.first; entry != NULL; entry = entry->next) {
-        if (entry->kind == ENTRY_BATCH && entry->state == ENTRY_QUEUED && entry->number >= first &&
-            entry->number <= last) {
-            /* Its place in the queue stays, so that its row comes in order; its
-             * memory goes at once. */
-            entry->state = ENTRY_CANCELLED;
-            example_set_release(entry->set);
-            entry->set = NULL;
+        if (entry->held) {
+            entry->held = false;
+            queue_cancel_entry(entry);
             cancelled++;
         }
     }
@@ -325,5 +442,4 @@ size_t queue_cancel(struct model *model, uint64_t first, uint64_t last) {
     pthread_mutex_unlock(&model->lock);
     waiters_complete(satisfied);
     backlog_remove(model->backlog, cancelled);
-    return cancelled;
 }

@@ -21,10 +21,13 @@ enum error_code queue_admit(struct model *model, size_t count, double *retry_aft
 /* Count admitted entries out again that will not be submitted. */
 void queue_withdraw(struct model *model, size_t count);
 
-/* The writer: give an admitted entry its place (a batch its number).  Returns the
- * completion to be called, or NULL; `*queued` says whether a worker is wanted, or
- * the entry is to be dropped. */
+/* The writer: an admitted entry that has its place is queued.  Returns the completion to be
+ * called, or NULL; `*queued` says whether a worker is wanted, or the entry is to be dropped. */
 struct completion *queue_acknowledge(struct entry *entry, bool *queued);
+
+/* The writer: an admitted entry is not accepted after all, as entry->refusal says then.  Returns
+ * the completion to be called, or NULL. */
+struct completion *queue_refuse(struct entry *entry, enum error_code refusal);
 
 /* Entries that have their turn together: several batches, or one of anything. */
 #define RUN_ENTRIES_MAX 64
@@ -79,12 +82,24 @@ struct batch_tally queue_tally(struct model *model, uint64_t first, uint64_t las
 struct accepted {
     uint64_t first, last; /* 0 when the model was deleted before it gave them */
     struct entry *entry;  /* the last batch, referenced; NULL once it is over */
+    bool refused;         /* nothing was, after all */
 };
 
 struct accepted queue_look_accepted(struct model *model, const struct key_record *record);
 
-/* Take back the queued batches from number `first` to `last`.  Their rows enter
- * the history in the order of the queue.  Returns how many. */
-size_t queue_cancel(struct model *model, uint64_t first, uint64_t last);
+/* The writer's own entry, behind all that are acknowledged: it has no place in the log, and no
+ * bound keeps it out. */
+void queue_put(struct entry *entry);
+
+/* Taking back, by the writer: first those of the queued batches in the ticket's range
+ * (ENTRY_CANCELLATION) are held, so that their turn cannot come, and their numbers noted in
+ * ticket->cancelled; once that is stored, or was refused, they are cancelled or let go.  Rows
+ * of cancelled ones enter the history in the order of the queue.  ERROR_MEMORY: none is held. */
+enum error_code queue_hold(struct entry *ticket, struct error *error);
+void queue_cancel_held(struct model *model);
+void queue_let_go(struct model *model);
+
+/* A batch that a cancellation in the log names is cancelled from the beginning. */
+void queue_cancel_entry(struct entry *entry);
 
 #endif

@@ -13,6 +13,23 @@ struct settings *settings_create(const struct specification *specification, uint
     return settings;
 }
 
+struct settings *settings_of(const struct specification *structure,
+                             const struct specification *changed, uint64_t revision) {
+    struct specification own;
+    struct error error;
+    if (specification_copy_settings(&own, changed, &error) != ERROR_NONE) {
+        return NULL;
+    }
+    own.layers = structure->layers;
+    own.classes = structure->classes;
+    own.class_order = structure->class_order;
+    struct settings *settings = settings_create(&own, revision);
+    if (settings == NULL) {
+        memory_free(own.class_weights);
+    }
+    return settings;
+}
+
 struct settings *settings_reference(struct settings *settings) {
     /* Relaxed: who takes a reference has one already, or the model's lock. */
     atomic_fetch_add_explicit(&settings->references, 1, memory_order_relaxed);

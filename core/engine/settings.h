@@ -24,6 +24,11 @@ struct settings {
  * is no memory. */
 struct settings *settings_create(const struct specification *specification, uint64_t revision);
 
+/* Settings for a model of that structure with what can be changed of `changed`, which stays the
+ * caller's; NULL when there is no memory. */
+struct settings *settings_of(const struct specification *structure,
+                             const struct specification *changed, uint64_t revision);
+
 struct settings *settings_reference(struct settings *settings);
 
 /* NULL is allowed. */

@@ -127,7 +127,11 @@ void state_take(struct state *state, const struct model *model, struct pause pau
     head->standardizer_count = published->standardizer.count;
     weights_copy_bytes(after_head(state), published->parameters, head->weights_bytes, pause);
     for (size_t i = 0; i < head->slot_count; i++) {
-        weights_copy_bytes(state_slot(state, i), slots[i], head->slot_bytes, pause);
+        if (slots[i] != NULL) {
+            weights_copy_bytes(state_slot(state, i), slots[i], head->slot_bytes, pause);
+        } else { /* the settings that would have brought it were refused */
+            weights_fill(state_slot(state, i), head->slot_bytes / sizeof(float), 0, pause);
+        }
     }
 }
 

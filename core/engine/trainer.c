@@ -2,9 +2,11 @@
 #include "core/engine/trainer.h"
 
 #include <math.h>
+#include <stddef.h>
 
 #include "core/base/checked.h"
 #include "core/engine/clock.h"
+#include "core/engine/creation.h"
 #include "core/engine/queue.h"
 #include "core/engine/state.h"
 #include "core/maths/pass.h"
@@ -215,30 +217,30 @@ static void reset(struct worker *worker, struct model *model, struct entry *entr
     finish_change(worker, model, entry);
 }
 
-/* The target, which nobody can find yet, becomes what the model is at this place. */
+/* The target is ready, or cannot be. */
+static void finish_clone(struct completion *completion) {
+    struct entry *entry = (struct entry *)((char *)completion - offsetof(struct entry, finished));
+    const bool refused = entry->target->refusal != ERROR_NONE;
+    const struct history_row row = {.step = entry->numbers->head->step,
+                                    .time = clock_wall_seconds(),
+                                    .state = refused ? ENTRY_DROPPED : ENTRY_DONE};
+    entry->refusal = entry->target->refusal;
+    queue_finish(entry->model, entry, &row, NULL);
+}
+
+/* The target, which nobody can find yet, begins with what the model is at this place; the turn
+ * goes on meanwhile. */
 static void copy_to_target(struct worker *worker, struct model *model, struct entry *entry) {
-    const struct pause pause = {serve_predictions, worker};
-    struct model *target = entry->target;
+    struct creation *creation = entry->creation;
     if (model->training_settings->revision != entry->settings->revision) {
         queue_drop(model, entry); /* the target was made for other settings */
         return;
     }
-    const size_t bytes = model->network.parameter_floats * sizeof(float);
-    weights_copy(weights_published(&target->weights), weights_published(&model->weights),
-                 &model->network, pause);
-    /* A slot of former settings may stand in the model; the target has none then. */
-    if (model->first != NULL && target->first != NULL) {
-        weights_copy_bytes(target->first, model->first, bytes, pause);
-    }
-    if (model->second != NULL && target->second != NULL) {
-        weights_copy_bytes(target->second, model->second, bytes, pause);
-    }
-    target->network.block_rows = model->network.block_rows;
-    pthread_mutex_lock(&target->lock);
-    target->examples = model->examples;
-    atomic_store_explicit(&target->ready, true, memory_order_release);
-    pthread_mutex_unlock(&target->lock);
-    finish_change(worker, model, entry);
+    state_take(entry->numbers, model, (struct pause){serve_predictions, worker});
+    entry->target->initial = state_reference(entry->numbers);
+    entry->creation = NULL;
+    entry->finished.complete = finish_clone;
+    creation_begin(creation, &entry->finished);
 }
 
 /* It was made for as many slots as the settings in force here need. */
@@ -283,6 +285,10 @@ static double finish_run(struct worker *worker, struct model *model, struct run 
     case ENTRY_RESTORE:
         restore(worker, model, entry);
         break;
+    case ENTRY_CREATION:
+    case ENTRY_DELETION:
+    case ENTRY_CANCELLATION:
+        break; /* never in a queue */
     }
     return 4.0 * (double)model->network.parameter_floats;
 }

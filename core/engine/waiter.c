@@ -42,7 +42,8 @@ static bool condition_holds(struct model *model, const struct waiter *waiter) {
     case WAIT_FOR_HISTORY:
         return history->count > 0 && history_at(history, history->count - 1)->batch > waiter->value;
     case WAIT_FOR_NUMBERS:
-        return waiter->record->last > 0;
+        return waiter->record->last > 0 ||
+               atomic_load_explicit(&waiter->record->refused, memory_order_acquire);
     case WAIT_FOR_MODEL:
         return model->ready;
     }

@@ -227,11 +227,12 @@ static enum store_result add_key(struct making *making) {
     const bool same = code == SQLITE_ROW && sqlite_record_equals(&record, row, 0) &&
                       sqlite3_column_double(row, 3) == change->add_key.accepted_at;
     sqlite3_reset(row);
+    if (same) {
+        return STORE_OK;
+    }
     if (code == SQLITE_ROW) {
-        return same ? STORE_OK
-                    : store_fail(making->error, STORE_TAKEN,
-                                 "the key %s of model %s stands for something else",
-                                 change->add_key.key, change->model);
+        code = sqlite_run(store, SQL_REMOVE_KEY,
+                          VALUES(whole((uint64_t)number), text(change->add_key.key)), NULL);
     }
     if (code == SQLITE_DONE) {
         code = sqlite_record_place(store, &change->add_key.payload, &record);

@@ -41,6 +41,7 @@
                        "payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                             \
     STATEMENT(FIND_KEY, "SELECT bytes, checksum, spill, accepted_at FROM keys "                    \
                         "WHERE model = ?1 AND key = ?2")                                           \
+    STATEMENT(REMOVE_KEY, "DELETE FROM keys WHERE model = ?1 AND key = ?2")                        \
     STATEMENT(PRUNE_KEYS_BY_AGE, "DELETE FROM keys WHERE model = ?1 AND accepted_at < ?2")         \
     STATEMENT(PRUNE_KEYS_BY_COUNT, "DELETE FROM keys WHERE id IN (SELECT id FROM keys "            \
                                    "WHERE model = ?1 ORDER BY accepted_at DESC, id DESC "          \

@@ -91,6 +91,7 @@ struct store_change {
             struct store_payload payload;
         } append;
 
+        /* One that came back after it was forgotten stands for the newer. */
         struct {
             const char *key;
             double accepted_at; /* seconds since 1970 */

@@ -249,14 +249,22 @@ static void await_answer(void) {
     }
 }
 
-/* `options` ends in NULL. */
+bool daemons_store(void) {
+    return getenv("MLPD_TEST_STORE") != NULL;
+}
+
+/* `options` ends in NULL; of an option that is given twice the last counts. */
 static void start(const char *address, const char **options) {
-    const char *arguments[ARGUMENTS_MAX + 6] = {program, "--listen", address, "--port-file"};
+    const char *arguments[ARGUMENTS_MAX + 8] = {program, "--listen", address, "--port-file"};
     size_t count = 4;
     memset(&current, 0, sizeof current);
     snprintf(current.port_file, sizeof current.port_file, "%s", scratch_name(".port"));
     snprintf(current.log_file, sizeof current.log_file, "%s", scratch_name(".log"));
     arguments[count++] = current.port_file;
+    if (daemons_store()) {
+        arguments[count++] = "--data";
+        arguments[count++] = strdup(scratch_name(".data")); /* the process ends with the test */
+    }
     for (; *options != NULL; options++) {
         arguments[count++] = *options;
         if (strcmp(*options, "--tls-cert") == 0) {

@@ -28,6 +28,10 @@ void daemons_clean_up(void);
 /* A name for a file in the scratch folder, new at every call; static. */
 const char *scratch_name(const char *suffix);
 
+/* Do the daemons of this run store what they have (MLPD_TEST_STORE)?  Each in a folder of its own,
+ * but where a test says --data itself. */
+bool daemons_store(void);
+
 /* Start one on a free port of 127.0.0.1 and wait until it answers.  The options go
  * to its command line; the last is NULL.  Where proxy.h names a proxy it comes in
  * front of this daemon, and origin and front port are the proxy's. */

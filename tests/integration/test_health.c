@@ -20,7 +20,8 @@ static const struct answer *ask(const char *method, const char *path) {
 START_TEST(test_live_and_ready_are_200) {
     want_json(want_status(get("/health/live"), 200), "", "{'live': true}");
     want_json(want_status(get("/health/ready"), 200), "",
-              "{'ready': true, 'state': 'serving', 'store': 'memory'}");
+              daemons_store() ? "{'ready': true, 'state': 'serving', 'store': 'sqlite'}"
+                              : "{'ready': true, 'state': 'serving', 'store': 'memory'}");
 }
 END_TEST
 

@@ -367,6 +367,20 @@ struct entry *fixture_post(struct engine *engine, struct model *model, size_t ro
     return fixture_post_scaled(engine, model, rows, seed, 1);
 }
 
+size_t fixture_cancel(struct engine *engine, struct model *model, uint64_t first, uint64_t last) {
+    struct latch latch;
+    struct entry *ticket;
+    struct error error;
+    latch_init(&latch);
+    ck_assert_msg(engine_cancel_batches(engine, model, first, last, &latch.completion, &ticket,
+                                        &error) == ERROR_NONE,
+                  "%s", error.message);
+    latch_wait(&latch, 1);
+    const size_t cancelled = ticket->cancelled_count;
+    entry_release(ticket);
+    return cancelled;
+}
+
 struct history_row fixture_finish(struct entry *entry) {
     struct latch latch;
     latch_init(&latch);

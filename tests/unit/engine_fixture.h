@@ -111,6 +111,9 @@ struct history_row fixture_finish(struct entry *entry);
 void fixture_train(struct engine *engine, struct model *model, size_t batches, size_t rows,
                    uint64_t first);
 
+/* Take back what still waits of those numbers; returns how many. */
+size_t fixture_cancel(struct engine *engine, struct model *model, uint64_t first, uint64_t last);
+
 /* Change settings: PATCH with this learning rate, and momentum where it is not
  * negative.  Referenced for the caller. */
 struct entry *fixture_patch(struct engine *engine, struct model *model, double learning_rate,

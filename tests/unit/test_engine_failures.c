@@ -83,7 +83,7 @@ static void begin(struct stage *stage, const char *description) {
     /* The first of its kind reserves scratch, which stays. */
     struct model *first = fixture_model(stage->engine, "first", description);
     fixture_train(stage->engine, first, 1, 60, 1);
-    ck_assert(engine_delete_model(stage->engine, first, 0, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(stage->engine, first, 0, NULL, NULL, &error) == ERROR_NONE);
     model_release(first);
     stage->model = fixture_model(stage->engine, "m", description);
     AWAIT(engine_look(stage->engine).backlog == 0);

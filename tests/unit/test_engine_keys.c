@@ -131,7 +131,7 @@ START_TEST(test_a_new_model_of_the_same_name_knows_no_keys_of_the_former) {
     fixture_train(engine, model, 3, 2, 1);
     EXPECT_COUNT(keyed_post(engine, model, "k", 5).last, 4);
     AWAIT(engine_look(engine).backlog == 0);
-    ck_assert(engine_delete_model(engine, model, 0, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(engine, model, 0, NULL, NULL, &error) == ERROR_NONE);
     struct model *next = fixture_model(engine, "m", "4-3");
     const struct posted posted = keyed_post(engine, next, "k", 5);
     ck_assert(!posted.repeated);
@@ -150,7 +150,7 @@ START_TEST(test_repeats_tell_of_cancelled_and_diverged_batches) {
     struct model *other = fixture_model(engine, "other", "2-2");
     gate_shut(&gate, engine, other);
     struct posted posted = keyed_try_post(engine, model, "k", 5, 3, 0);
-    EXPECT_COUNT(queue_cancel(model, 2, 3), 2);
+    EXPECT_COUNT(fixture_cancel(engine, model, 2, 3), 2);
     struct batch_tally tally = queue_tally(model, 1, 3);
     EXPECT_COUNT(tally.waiting, 1);
     EXPECT_COUNT(tally.cancelled, 2);
@@ -220,6 +220,7 @@ START_TEST(test_a_repeat_between_submission_and_numbering_waits_for_the_numbers)
     EXPECT_COUNT(queue_look_accepted(model, record).last, 0);
     entry_release(entry); /* of the look */
     EXPECT_COUNT(latch_calls(&latch), 0);
+    entry->number_given = 1;
     (void)queue_acknowledge(entry, &queued);
     EXPECT_COUNT(latch_calls(&latch), 1);
     ck_assert(queued);
@@ -276,7 +277,7 @@ START_TEST(test_a_model_is_created_once_a_key) {
     ck_assert(keyed_create(engine, "m", "other", 1, &models[1], &repeated) == ERROR_EXISTS);
     EXPECT_COUNT(engine_look(engine).models, 1);
     /* the refused request has used up no key */
-    ck_assert(engine_delete_model(engine, models[0], 0, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(engine, models[0], 0, NULL, NULL, &error) == ERROR_NONE);
     ck_assert(keyed_create(engine, "m", "other", 1, &models[1], &repeated) == ERROR_NONE &&
               !repeated);
     /* the first key speaks of the deleted model, not of the new one */

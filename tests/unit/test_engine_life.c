@@ -79,7 +79,7 @@ START_TEST(test_what_is_not_trained_in_time_is_dropped_and_counted_once) {
             entries[m][i] = fixture_post(engine, models[m], 1, i);
         }
     }
-    EXPECT_COUNT(queue_cancel(models[0], 1, 1), 1);
+    EXPECT_COUNT(fixture_cancel(engine, models[0], 1, 1), 1);
     struct waiter *waiter = waiter_create(WAIT_FOR_STEP, 3, NULL);
     ck_assert(waiter_start(models[1], waiter, &latch.completion));
     engine_close(engine);
@@ -168,7 +168,7 @@ START_TEST(test_a_model_beyond_the_limit_is_refused_and_takes_nothing) {
     ck_assert(with_one <= (8 << 20));
     ck_assert(fixture_try_model(engine, "n", "500-500-10", &second, &error) == ERROR_MEMORY);
     EXPECT_COUNT(ledger_reserved(engine_ledger(engine)), with_one);
-    ck_assert(engine_delete_model(engine, model, 0, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(engine, model, 0, NULL, NULL, &error) == ERROR_NONE);
     model_release(model);
     AWAIT(ledger_reserved(engine_ledger(engine)) < with_one / 2); /* no worker holds it */
     ck_assert(fixture_try_model(engine, "n", "500-500-10", &second, &error) == ERROR_NONE);
@@ -240,7 +240,7 @@ START_TEST(test_a_deleted_model_is_freed_by_a_worker) {
     struct gate gate;
     struct error error;
     fixture_train(engine, model, 1, 5, 1);
-    ck_assert(engine_delete_model(engine, model, 0, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(engine, model, 0, NULL, NULL, &error) == ERROR_NONE);
     gate_shut(&gate, engine, held); /* the only worker */
     const size_t reserved = ledger_reserved(ledger);
     engine_release_deleted(engine, model);

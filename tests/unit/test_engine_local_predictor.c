@@ -171,7 +171,7 @@ START_TEST(test_questions_to_a_deleted_model_are_answered_gone) {
     struct query *before = take(engine, predictor, model, 0, 1);
     struct query *queries[] = {take(engine, predictor, model, 1, 1),
                                take(engine, predictor, model, 2, 1)};
-    ck_assert(engine_delete_model(engine, model, 0, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(engine, model, 0, NULL, NULL, &error) == ERROR_NONE);
     local_predictor_run(predictor);
     ck_assert(before->error.code == ERROR_NONE);
     query_release(before);

@@ -253,7 +253,7 @@ START_TEST(test_queries_of_a_deleted_model_are_answered_gone) {
     ck_assert(query_create(model, QUERY_WEIGHTS_HASH, NULL, NULL, &queries[2], &error) ==
               ERROR_NONE);
     ck_assert(engine_ask(engine, queries[2], &latch.completion, &error) == ERROR_NONE);
-    ck_assert(engine_delete_model(engine, model, 0, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(engine, model, 0, NULL, NULL, &error) == ERROR_NONE);
     EXPECT_COUNT(latch_calls(&latch), 3);
     for (size_t q = 0; q < 3; q++) {
         ck_assert(queries[q]->error.code == ERROR_GONE);
@@ -294,7 +294,7 @@ START_TEST(test_a_query_in_its_turn_is_answered_though_its_model_is_deleted) {
         }
         gate_shut(&gate, engine, other);
         caught = latch_calls(&latch) == 0;
-        ck_assert(engine_delete_model(engine, model, 0, &error) == ERROR_NONE);
+        ck_assert(engine_delete_model(engine, model, 0, NULL, NULL, &error) == ERROR_NONE);
         gate_open(&gate);
         latch_wait(&latch, 1);
         ck_assert(query->error.code == ERROR_NONE);

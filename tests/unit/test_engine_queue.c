@@ -82,7 +82,7 @@ START_TEST(test_a_full_queue_refuses_with_a_time_and_a_freed_place_is_given_agai
     /* Changes are entries too. */
     ck_assert(fixture_try_change(stage.engine, stage.model, ENTRY_SETTINGS, 0.5, -1, 0, &entry,
                                  &error) == ERROR_FULL);
-    EXPECT_COUNT(queue_cancel(stage.model, 500, 500), 1);
+    EXPECT_COUNT(fixture_cancel(stage.engine, stage.model, 500, 500), 1);
     post(&stage, 1);
     ck_assert(fixture_try_post(stage.engine, stage.model, 2, 1, &entry, &retry_after_seconds,
                                &error) == ERROR_FULL);
@@ -118,8 +118,8 @@ START_TEST(test_cancelled_batches_keep_their_place_in_the_history) {
     for (size_t i = 1; i <= 5; i++) {
         post(&stage, i);
     }
-    EXPECT_COUNT(queue_cancel(stage.model, 2, 3), 2);
-    EXPECT_COUNT(queue_cancel(stage.model, 2, 3), 0);
+    EXPECT_COUNT(fixture_cancel(stage.engine, stage.model, 2, 3), 2);
+    EXPECT_COUNT(fixture_cancel(stage.engine, stage.model, 2, 3), 0);
     EXPECT_COUNT(model_look(stage.model).queue_depth, 3);
     ck_assert(queue_find_batch(stage.model, 2, &rows[0], &error) == ERROR_NONE);
     ck_assert(rows[0].state == ENTRY_CANCELLED);
@@ -145,7 +145,7 @@ START_TEST(test_cancelling_gives_the_memory_back_at_once) {
     const size_t before = ledger_reserved(engine_ledger(stage.engine));
     struct entry *entry = fixture_post(stage.engine, stage.model, 500, 1);
     ck_assert(ledger_reserved(engine_ledger(stage.engine)) >= before + 500 * 5 * sizeof(float));
-    EXPECT_COUNT(queue_cancel(stage.model, 0, UINT64_MAX), 1);
+    EXPECT_COUNT(fixture_cancel(stage.engine, stage.model, 0, UINT64_MAX), 1);
     /* Its place in the queue stays until its turn. */
     ck_assert(ledger_reserved(engine_ledger(stage.engine)) < before + 500 * sizeof(float));
     entry_release(entry);
@@ -159,7 +159,7 @@ START_TEST(test_only_batches_are_taken_back) {
     begin_held(&stage);
     post(&stage, 1);
     struct entry *change = fixture_patch(stage.engine, stage.model, 0.25, -1);
-    EXPECT_COUNT(queue_cancel(stage.model, 0, UINT64_MAX), 1);
+    EXPECT_COUNT(fixture_cancel(stage.engine, stage.model, 0, UINT64_MAX), 1);
     gate_open(&stage.gate);
     ck_assert(fixture_finish(change).state == ENTRY_DONE);
     end(&stage);
@@ -205,9 +205,9 @@ START_TEST(test_a_deleted_model_takes_nothing_and_drops_what_it_has) {
     for (size_t i = 0; i < 3; i++) {
         entries[i] = fixture_post(stage.engine, stage.model, 2, i);
     }
-    (void)queue_cancel(stage.model, 2, 2);
-    ck_assert(engine_delete_model(stage.engine, stage.model, 0, &error) == ERROR_NONE);
-    ck_assert(engine_delete_model(stage.engine, stage.model, 0, &error) == ERROR_GONE);
+    (void)fixture_cancel(stage.engine, stage.model, 2, 2);
+    ck_assert(engine_delete_model(stage.engine, stage.model, 0, NULL, NULL, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(stage.engine, stage.model, 0, NULL, NULL, &error) == ERROR_GONE);
     ck_assert(queue_look(entries[0]).state == ENTRY_DROPPED);
     ck_assert(queue_look(entries[1]).state == ENTRY_CANCELLED);
     ck_assert(queue_look(entries[2]).state == ENTRY_DROPPED);
@@ -231,7 +231,7 @@ START_TEST(test_a_model_is_deleted_and_copied_only_as_it_was_seen) {
     double retry_after_seconds;
     latch_init(&latch);
     (void)fixture_finish(fixture_patch(engine, model, 0.5, -1));
-    ck_assert(engine_delete_model(engine, model, 1, &error) == ERROR_STALE);
+    ck_assert(engine_delete_model(engine, model, 1, NULL, NULL, &error) == ERROR_STALE);
     ck_assert(engine_clone_model(engine, model, "n", 1, &latch.completion, &entry,
                                  &retry_after_seconds, &error) == ERROR_STALE);
     EXPECT_COUNT(engine_look(engine).models, 1);
@@ -239,8 +239,8 @@ START_TEST(test_a_model_is_deleted_and_copied_only_as_it_was_seen) {
                                  &retry_after_seconds, &error) == ERROR_NONE);
     latch_wait(&latch, 1);
     ck_assert(fixture_finish(entry).state == ENTRY_DONE);
-    ck_assert(engine_delete_model(engine, model, 2, &error) == ERROR_NONE);
-    ck_assert(engine_delete_model(engine, model, 2, &error) == ERROR_GONE);
+    ck_assert(engine_delete_model(engine, model, 2, NULL, NULL, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(engine, model, 2, NULL, NULL, &error) == ERROR_GONE);
     EXPECT_COUNT(engine_look(engine).models, 1);
     model_release(model);
     fixture_end(engine);

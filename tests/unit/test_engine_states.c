@@ -64,7 +64,7 @@ static void post(struct engine *engine, struct model *model, uint64_t first, siz
 
 static void remove_model(struct engine *engine, struct model *model) {
     struct error error;
-    ck_assert(engine_delete_model(engine, model, 0, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(engine, model, 0, NULL, NULL, &error) == ERROR_NONE);
     model_release(model);
 }
 
@@ -244,7 +244,7 @@ START_TEST(test_what_cannot_be_taken_or_restored_is_refused_and_takes_nothing) {
                                 &error) == ERROR_STALE);
     EXPECT_COUNT(ledger_reserved(engine_ledger(engine)), before);
     EXPECT_COUNT(model_look(model).queue_depth, 0);
-    ck_assert(engine_delete_model(engine, model, 0, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(engine, model, 0, NULL, NULL, &error) == ERROR_NONE);
     ck_assert(engine_restore(engine, model, state, 0, &latch.completion, &entry,
                              &retry_after_seconds, &error) == ERROR_GONE);
     ck_assert(engine_take_state(engine, model, 0, &latch.completion, &entry, &retry_after_seconds,
@@ -307,7 +307,7 @@ START_TEST(test_entries_with_states_are_dropped_with_their_model) {
     gate_shut(&gate, engine, other);
     struct entry *taking = take(engine, model);
     struct entry *restoring = restore(engine, model, state);
-    ck_assert(engine_delete_model(engine, model, 0, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(engine, model, 0, NULL, NULL, &error) == ERROR_NONE);
     ck_assert(fixture_finish(taking).state == ENTRY_DROPPED);
     ck_assert(fixture_finish(restoring).state == ENTRY_DROPPED);
     gate_open(&gate);

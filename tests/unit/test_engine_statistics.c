@@ -93,8 +93,8 @@ START_TEST(test_cancelled_and_dropped_batches_are_counted_apart) {
     for (size_t i = 0; i < 5; i++) {
         entries[i] = fixture_post(engine, model, 1, i);
     }
-    EXPECT_COUNT(queue_cancel(model, 2, 3), 2);
-    ck_assert_int_eq(engine_delete_model(engine, model, 0, &error), ERROR_NONE);
+    EXPECT_COUNT(fixture_cancel(engine, model, 2, 3), 2);
+    ck_assert_int_eq(engine_delete_model(engine, model, 0, NULL, NULL, &error), ERROR_NONE);
     gate_open(&gate);
     for (size_t i = 0; i < 5; i++) {
         (void)fixture_finish(entries[i]);

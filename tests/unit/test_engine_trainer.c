@@ -51,8 +51,8 @@ START_TEST(test_one_batch_a_time_and_all_at_once_train_alike) {
         done(last);
         expect_same_weights(engine, slow, fast, descriptions[d]);
         struct error error;
-        ck_assert(engine_delete_model(engine, slow, 0, &error) == ERROR_NONE);
-        ck_assert(engine_delete_model(engine, fast, 0, &error) == ERROR_NONE);
+        ck_assert(engine_delete_model(engine, slow, 0, NULL, NULL, &error) == ERROR_NONE);
+        ck_assert(engine_delete_model(engine, fast, 0, NULL, NULL, &error) == ERROR_NONE);
         model_release(slow);
         model_release(fast);
     }
@@ -114,7 +114,7 @@ START_TEST(test_a_diverged_batch_among_others_leaves_everything_as_it_was) {
         struct error error;
         struct model *const all[] = {busy, plain, hit};
         for (size_t i = 0; i < 3; i++) {
-            ck_assert(engine_delete_model(engine, all[i], 0, &error) == ERROR_NONE);
+            ck_assert(engine_delete_model(engine, all[i], 0, NULL, NULL, &error) == ERROR_NONE);
             model_release(all[i]);
         }
     }
@@ -218,8 +218,8 @@ START_TEST(test_a_momentum_that_comes_and_goes_costs_one_slot_and_begins_anew) {
         done(fixture_patch(engine, model, 0.01, 0));
         done(fixture_patch(engine, model, 0.01, 0.9));
         fixture_train(engine, model, 3, 8, 4);
-        ck_assert(engine_delete_model(engine, model, 0, &error) == ERROR_NONE);
-        ck_assert(engine_delete_model(engine, twin, 0, &error) == ERROR_NONE);
+        ck_assert(engine_delete_model(engine, model, 0, NULL, NULL, &error) == ERROR_NONE);
+        ck_assert(engine_delete_model(engine, twin, 0, NULL, NULL, &error) == ERROR_NONE);
         /* The engine's threads may hold them an instant longer. */
         AWAIT(atomic_load(&model->references) == 1 && atomic_load(&twin->references) == 1);
         model_release(model);
@@ -350,7 +350,7 @@ START_TEST(test_a_clone_is_not_found_before_its_turn_nor_when_its_source_is_dele
                                  &retry_after_seconds, &error) == ERROR_NONE);
     latch_wait(&latch, 1);
     ck_assert(engine_find_model(engine, "copy", &found, &error) == ERROR_NOT_FOUND);
-    ck_assert(engine_delete_model(engine, source, 0, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(engine, source, 0, NULL, NULL, &error) == ERROR_NONE);
     ck_assert(fixture_finish(entry).state == ENTRY_DROPPED);
     ck_assert(engine_find_model(engine, "copy", &found, &error) == ERROR_NOT_FOUND);
     /* The name is free again. */
@@ -419,7 +419,7 @@ START_TEST(test_a_model_in_use_is_deleted_and_everything_comes_to_an_end) {
             ck_assert(engine_ask(engine, hashes[i], &latch.completion, &error) == ERROR_NONE);
         }
         AWAIT(model_look(model).step >= round % 4);
-        ck_assert(engine_delete_model(engine, model, 0, &error) == ERROR_NONE);
+        ck_assert(engine_delete_model(engine, model, 0, NULL, NULL, &error) == ERROR_NONE);
         latch_wait(&latch, 2 * BATCHES);
         bool dropped = false;
         for (size_t i = 0; i < BATCHES; i++) {

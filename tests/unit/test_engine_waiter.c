@@ -80,7 +80,7 @@ START_TEST(test_an_entry_is_waited_for_until_it_is_finished_or_taken_back) {
         waiters[i] = waiter_create(WAIT_FOR_ENTRY, 0, entries[i]);
         ck_assert(waiter_start(stage.model, waiters[i], &latches[i].completion));
     }
-    EXPECT_COUNT(queue_cancel(stage.model, 2, 2), 1);
+    EXPECT_COUNT(fixture_cancel(stage.engine, stage.model, 2, 2), 1);
     latch_wait(&latches[1], 1);
     EXPECT_COUNT(latch_calls(&latches[0]), 0);
     ck_assert(queue_look(entries[1]).state == ENTRY_CANCELLED);
@@ -148,7 +148,7 @@ START_TEST(test_deletion_completes_every_waiter_and_takes_no_more) {
     for (size_t i = 0; i < 2; i++) {
         ck_assert(waiter_start(stage.model, waiters[i], &stage.latch.completion));
     }
-    ck_assert(engine_delete_model(stage.engine, stage.model, 0, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(stage.engine, stage.model, 0, NULL, NULL, &error) == ERROR_NONE);
     EXPECT_COUNT(latch_calls(&stage.latch), 2);
     for (size_t i = 0; i < 2; i++) {
         ck_assert(!waiter_start(stage.model, waiters[i], &stage.latch.completion));
@@ -184,7 +184,7 @@ START_TEST(test_who_waits_for_a_queued_batch_of_a_deleted_model_finds_it_dropped
                         .state = ENTRY_SUBMITTED};
     struct waiter *waiter = waiter_create(WAIT_FOR_ENTRY, 0, look.entry);
     ck_assert(waiter_start(stage.model, waiter, &look.completion));
-    ck_assert(engine_delete_model(stage.engine, stage.model, 0, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(stage.engine, stage.model, 0, NULL, NULL, &error) == ERROR_NONE);
     ck_assert_msg(look.state == ENTRY_DROPPED, "found in state %d", (int)look.state);
     waiter_release(waiter);
     entry_release(look.entry);

@@ -63,7 +63,7 @@ START_TEST(test_a_deleted_model_leaves_its_points_behind_a_gap) {
                                                         .access = ACCESS_GRANTED}),
                      CALL_READING);
     ck_assert_int_eq(call_end(call), CALL_ANSWERED);
-    ck_assert(engine_delete_model(engine, model, 0, &error) == ERROR_NONE);
+    ck_assert(engine_delete_model(engine, model, 0, NULL, NULL, &error) == ERROR_NONE);
     read_to_the_end(call, text);
     const char *gap = strstr(text, "event: gap\ndata: {\"after\":999,\"oldest\":1}");
     const char *first = strstr(text, "id: 1\n"), *second = strstr(text, "id: 2\n");

@@ -195,8 +195,9 @@ START_TEST(test_keys_are_read_in_the_order_of_their_times_and_pruned_by_age_and_
     COMMIT(&fixture, STORE_OK, add_model(A, "a", "h"), add_key(A, "x", 30, "3"),
            add_key(A, "y", 10, "1"), add_key(A, "z", 20, "2"), add_key(A, "w", 40, "4"),
            add_key("", "x", 10, "0"));
-    COMMIT(&fixture, STORE_TAKEN, add_key(A, "x", 30, "other"));
-    COMMIT(&fixture, STORE_TAKEN, add_key(A, "x", 31, "3"));
+    COMMIT(&fixture, STORE_OK, add_key(A, "x", 5, "other"));
+    EXPECT_TOLD(&fixture, A " a h 0: x@5 other; y@10 1; z@20 2; w@40 4; \n-: x@10 0; ");
+    COMMIT(&fixture, STORE_OK, add_key(A, "x", 30, "3"));
     EXPECT_TOLD(&fixture, A " a h 0: y@10 1; z@20 2; x@30 3; w@40 4; \n-: x@10 0; ");
     COMMIT(&fixture, STORE_OK, prune_keys(A, 20, 10));
     EXPECT_TOLD(&fixture, A " a h 0: z@20 2; x@30 3; w@40 4; \n-: x@10 0; ");
