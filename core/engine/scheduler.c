@@ -263,8 +263,8 @@ static bool give_scratch_back(struct worker *worker) {
 }
 
 /* With the lock held, which is given up meanwhile: the worker looks for work without
- * sleeping.  True when there may be some. */
-static bool spin_for_work(struct worker *worker) {
+ * sleeping.  What came at its very end is found by looking again with the lock held. */
+static void spin_for_work(struct worker *worker) {
     struct scheduler *scheduler = worker->scheduler;
     bool found = false;
     pthread_mutex_unlock(&scheduler->lock);
@@ -276,7 +276,6 @@ static bool spin_for_work(struct worker *worker) {
     } while (!found && spin_on(&spin));
     pthread_mutex_lock(&scheduler->lock);
     worker->helped = found;
-    return found;
 }
 
 /* With the lock held, which is given up meanwhile.  What was freed, a large share or not,
@@ -309,8 +308,12 @@ static void *worker_main(void *argument) {
 
     pthread_mutex_lock(&scheduler->lock);
     while (!scheduler->stop) {
-        if (!work_once(worker) && !give_scratch_back(worker) &&
-            !(worker->helped && spin_for_work(worker))) {
+        if (work_once(worker) || give_scratch_back(worker)) {
+            continue;
+        }
+        if (worker->helped) {
+            spin_for_work(worker);
+        } else {
             wait_for_work(scheduler);
         }
     }
