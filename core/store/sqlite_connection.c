@@ -23,7 +23,6 @@
 
 #include "core/store/sqlite_schema.h"
 
-#define CACHE_KIB 8192
 #define ROW_BYTES_MAX (STORE_CHUNK_BYTES_MAX + 65536)
 
 static const char *const synchronous[] = {
@@ -52,19 +51,27 @@ static int start_log(sqlite3 *database) {
     return code;
 }
 
-static int set_up(sqlite3 *database, enum store_durability durability, enum sqlite_access access) {
-    static const char *const settings[] = {
-        "PRAGMA page_size = 8192",         "PRAGMA auto_vacuum = INCREMENTAL",
-        "PRAGMA locking_mode = EXCLUSIVE", "PRAGMA mmap_size = 0",
-        "PRAGMA trusted_schema = OFF",     "PRAGMA cell_size_check = ON",
-        "PRAGMA secure_delete = OFF",      "PRAGMA temp_store = MEMORY",
-        "PRAGMA recursive_triggers = OFF",
-    };
-    char cache[64];
-    snprintf(cache, sizeof cache, "PRAGMA cache_size = -%d", CACHE_KIB);
-    int code = execute(database, cache);
-    for (size_t i = 0; code == SQLITE_OK && i < sizeof settings / sizeof *settings; i++) {
+static int execute_all(sqlite3 *database, const char *const *settings, size_t count) {
+    int code = SQLITE_OK;
+    for (size_t i = 0; code == SQLITE_OK && i < count; i++) {
         code = execute(database, settings[i]);
+    }
+    return code;
+}
+
+static int set_up(sqlite3 *database, bool empty, enum store_durability durability,
+                  enum sqlite_access access) {
+    /* Of the file, and in it from its first page on. */
+    static const char *const of_file[] = {"PRAGMA page_size = 8192",
+                                          "PRAGMA auto_vacuum = INCREMENTAL"};
+    static const char *const of_connection[] = {
+        "PRAGMA mmap_size = 0",           "PRAGMA trusted_schema = OFF",
+        "PRAGMA cell_size_check = ON",    "PRAGMA secure_delete = OFF",
+        "PRAGMA temp_store = MEMORY",     "PRAGMA cache_size = -8192", /* KiB */
+        "PRAGMA recursive_triggers = OFF"};
+    int code = empty ? execute_all(database, of_file, sizeof of_file / sizeof *of_file) : SQLITE_OK;
+    if (code == SQLITE_OK) {
+        code = execute_all(database, of_connection, sizeof of_connection / sizeof *of_connection);
     }
     if (code == SQLITE_OK) {
         code = access == SQLITE_ACCESS_STORE ? start_log(database)
@@ -110,7 +117,7 @@ enum error_code sqlite_connection_open(const char *path, const char *vfs,
     if (code != ERROR_NONE) {
         goto close;
     }
-    opened = set_up(*database, durability, access);
+    opened = set_up(*database, version == 0, durability, access);
     if (opened != SQLITE_OK) {
         code = sqlite_schema_unreadable(*database, path, opened, error);
         goto close;

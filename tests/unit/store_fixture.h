@@ -111,6 +111,9 @@ struct store_change remove_checkpoint(const char *id, uint64_t version);
  * Payloads of more than 32 bytes stand as their length and hash.  For free. */
 char *store_fixture_tell(struct store_fixture *fixture);
 
+/* The same, or NULL where the store cannot be read at all. */
+char *store_fixture_try_tell(struct store_fixture *fixture);
+
 /* The same of the entries behind `after` alone: "1-1 a; 2-2 b; " */
 char *store_fixture_tell_entries(struct store_fixture *fixture, const char *id, uint64_t after);
 

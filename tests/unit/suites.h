@@ -28,6 +28,8 @@
     SUITE(store_changes)                                                                           \
     SUITE(store_blobs)                                                                             \
     SUITE(store_damage)                                                                            \
+    SUITE(store_backup)                                                                            \
+    SUITE(store_sqlite)                                                                            \
     SUITE(error)                                                                                   \
     SUITE(specification)                                                                           \
     SUITE(number)                                                                                  \
