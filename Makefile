@@ -50,7 +50,7 @@ quiet := $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),@:,@echo)
 Q := $(if $(V),,@)
 submake = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all demo check check-bits check-proxies check-container mutants stress bench bench-quick bench-peers bench-parsers lint format sanitize tsan fuzz fuzzers coverage coverage-report install clean help FORCE
+.PHONY: all demo check check-bits check-proxies check-container mutants stress torture bench bench-quick bench-peers bench-parsers lint format sanitize tsan fuzz fuzzers coverage coverage-report install clean help FORCE
 # Where packages may have to be installed first, a make of its own does the rest:
 # the flags above are known only once the packages are there.
 all: ## Build the daemon, build/mlpd
@@ -82,6 +82,11 @@ stress: ## Let 64 connections do what they like to a daemon for SECONDS=60
 	@tests/dependencies.sh build
 	+@$(submake) $(BUILD)/mlpd $(BUILD)/stress
 	@$(BUILD)/stress $(BUILD)/mlpd $(SECONDS) $(LATENESS) $(ROWS)
+torture: ## Cut the store's power 10,000 times, and let each of its calls fail
+	@tests/dependencies.sh check
+	+@$(submake) $(BUILD)/unit
+	@for suite in store_power store_failures; do \
+	    STORE_FAULTS=long CK_RUN_SUITE=$$suite $(BUILD)/unit || exit 1; done
 bench: ## Print what mlpd reaches beside what the machine can do; ROUNDS=5
 bench-quick: ROUNDS := 1
 bench-quick: BENCH_SECONDS := 0.1
@@ -147,11 +152,12 @@ $(BUILD)/libmlpd.a: $(call objects,$(LIBRARY_SOURCES))
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 $(BUILD)/mlpd: $(call objects,server/main.c) $(BUILD)/libmlpd.a
-$(BUILD)/unit: $(call objects,tests/unit/*.c tests/reference/*.c tests/data/*.c) $(BUILD)/libmlpd.a
+STORE_FAULTS := $(wildcard tests/fault/store_*.c tests/fault/test_store_*.c)
+$(BUILD)/unit: $(call objects,tests/unit/*.c tests/reference/*.c tests/data/*.c $(STORE_FAULTS)) $(BUILD)/libmlpd.a
 $(BUILD)/bits: $(call objects,tests/bits/bits.c) $(BUILD)/libmlpd.a
 $(BUILD)/integration: $(call objects,tests/integration/*.c tests/reference/reference.c)
 $(BUILD)/demo: $(call objects,tests/demo/*.c tests/data/*.c)
-$(BUILD)/stress: $(call objects,tests/fault/*.c)
+$(BUILD)/stress: $(call objects,$(filter-out $(STORE_FAULTS),$(wildcard tests/fault/*.c)))
 $(BUILD)/bench: $(call objects,tests/bench/*.c) $(BUILD)/libmlpd.a
 $(BUILD)/bench-peers: $(call objects,tests/bench/peers/*.c \
     $(patsubst %,tests/bench/%.c,bodies daemon load process shape)) $(BUILD)/libmlpd.a

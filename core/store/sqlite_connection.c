@@ -6,9 +6,11 @@
  *   locking_mode EXCLUSIVE         set before the write-ahead log is, so that its index lies in
  *                                  memory and not in a file shared with others
  *   journal_mode WAL               a commit is one write of the log, and one fsync
- *   synchronous                    FULL: each commit waits for the disk; NORMAL: the log is
- *                                  synced by store_sync and before it is carried over; OFF: never
- *   secure_delete OFF              or every freed page would be written with zeros
+ *   synchronous                    EXTRA until the write-ahead log is on: the rollback journal
+ *                                  with which that is done must not come back after a crash of the
+ *                                  machine, and only so is its removal synced.  Then FULL: each
+ * commit waits for the disk; NORMAL: the log is synced by store_sync and before it is carried over;
+ * OFF: never secure_delete OFF              or every freed page would be written with zeros
  *   wal_autocheckpoint 0           the store itself says when (sqlite_transaction.c)
  *   mmap_size 0                    an I/O error is an error, not a signal
  *   cell_size_check, trusted_schema  a damaged or foreign file is not believed
@@ -64,11 +66,14 @@ static int set_up(sqlite3 *database, bool empty, enum store_durability durabilit
     /* Of the file, and in it from its first page on. */
     static const char *const of_file[] = {"PRAGMA page_size = 8192",
                                           "PRAGMA auto_vacuum = INCREMENTAL"};
-    static const char *const of_connection[] = {
-        "PRAGMA mmap_size = 0",           "PRAGMA trusted_schema = OFF",
-        "PRAGMA cell_size_check = ON",    "PRAGMA secure_delete = OFF",
-        "PRAGMA temp_store = MEMORY",     "PRAGMA cache_size = -8192", /* KiB */
-        "PRAGMA recursive_triggers = OFF"};
+    static const char *const of_connection[] = {"PRAGMA mmap_size = 0",
+                                                "PRAGMA trusted_schema = OFF",
+                                                "PRAGMA cell_size_check = ON",
+                                                "PRAGMA secure_delete = OFF",
+                                                "PRAGMA temp_store = MEMORY",
+                                                "PRAGMA cache_size = -8192", /* KiB */
+                                                "PRAGMA recursive_triggers = OFF",
+                                                "PRAGMA synchronous = EXTRA"};
     int code = empty ? execute_all(database, of_file, sizeof of_file / sizeof *of_file) : SQLITE_OK;
     if (code == SQLITE_OK) {
         code = execute_all(database, of_connection, sizeof of_connection / sizeof *of_connection);

@@ -30,6 +30,7 @@
     SUITE(store_damage)                                                                            \
     SUITE(store_backup)                                                                            \
     SUITE(store_sqlite)                                                                            \
+    SUITE(store_power)                                                                             \
     SUITE(error)                                                                                   \
     SUITE(specification)                                                                           \
     SUITE(number)                                                                                  \
