@@ -149,9 +149,15 @@ static enum error_code open_database(struct sqlite_store *store, struct error *e
         return sqlite_schema_unreadable(store->database, store->place.database, prepared, error);
     }
     store->log_frames_wanted = UINT64_MAX; /* the opening itself carries nothing over */
-    if (begin_life(store, error) != STORE_OK || sqlite_carry_over(store, error) != STORE_OK) {
-        return error_set(error, ERROR_INVALID, NULL, "%s",
-                         store->broken ? store->reason.message : error->message);
+    struct error why;
+    enum store_result result = begin_life(store, &why);
+    if (result == STORE_OK) {
+        result = sqlite_carry_over(store, &why);
+        /* Where there is no room for that, the log stays. */
+        result = result == STORE_FULL ? STORE_OK : result;
+    }
+    if (result != STORE_OK) {
+        return error_set(error, ERROR_INVALID, NULL, "%s", why.message);
     }
     return ERROR_NONE;
 }

@@ -31,6 +31,7 @@
     SUITE(store_backup)                                                                            \
     SUITE(store_sqlite)                                                                            \
     SUITE(store_power)                                                                             \
+    SUITE(store_failures)                                                                          \
     SUITE(error)                                                                                   \
     SUITE(specification)                                                                           \
     SUITE(number)                                                                                  \
