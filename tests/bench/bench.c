@@ -15,6 +15,7 @@
 #include "core/maths/product.h"
 #include "tests/bench/bare.h"
 #include "tests/bench/ceiling.h"
+#include "tests/bench/commits.h"
 #include "tests/bench/daemon.h"
 #include "tests/bench/intake.h"
 #include "tests/bench/many_models.h"
@@ -99,6 +100,7 @@ int main(int argc, char **argv) {
     training_measurements();
     prediction_measurements();
     many_models_measurements();
+    commits_measurements();
     process_measurements();
     measurements_run(rounds, seconds);
     measurements_print();
