@@ -9,8 +9,10 @@
  *   synchronous                    EXTRA until the write-ahead log is on: the rollback journal
  *                                  with which that is done must not come back after a crash of the
  *                                  machine, and only so is its removal synced.  Then FULL: each
- * commit waits for the disk; NORMAL: the log is synced by store_sync and before it is carried over;
- * OFF: never secure_delete OFF              or every freed page would be written with zeros
+ *                                  commit waits for the disk.  Or NORMAL: store_sync syncs the
+ *                                  log, if anyone calls it, and so does carrying it over.  Never
+ *                                  OFF, with which a crash could leave a damaged file
+ *   secure_delete OFF              or every freed page would be written with zeros
  *   wal_autocheckpoint 0           the store itself says when (sqlite_transaction.c)
  *   mmap_size 0                    an I/O error is an error, not a signal
  *   cell_size_check, trusted_schema  a damaged or foreign file is not believed
@@ -30,7 +32,7 @@
 static const char *const synchronous[] = {
     [STORE_ALWAYS] = "PRAGMA synchronous = FULL",
     [STORE_INTERVAL] = "PRAGMA synchronous = NORMAL",
-    [STORE_NONE] = "PRAGMA synchronous = OFF",
+    [STORE_NONE] = "PRAGMA synchronous = NORMAL",
 };
 
 static int execute(sqlite3 *database, const char *sql) {

@@ -42,8 +42,10 @@ struct sqlite_store {
 
     uint64_t next_blob;
     uint64_t log_frames, log_frames_synced; /* pages in the write-ahead log */
+    uint64_t log_frames_file;               /* for which its file has room */
     uint64_t log_frames_wanted;             /* from here on it is carried over */
     uint64_t commits, syncs;
+    uint64_t transactions, transactions_tidied; /* up to now; when it was tidied last */
 
     char *scratch; /* [STORE_CHUNK_BYTES_MAX], where pieces are put together */
     struct sqlite_backup backup;
@@ -112,8 +114,11 @@ enum store_result sqlite_commit(struct sqlite_store *store, struct error *error)
 /* Undo the transaction, if there is one. */
 void sqlite_rollback(struct sqlite_store *store);
 
-/* Carry the write-ahead log over into the database and empty it. */
-enum store_result sqlite_carry_over(struct sqlite_store *store, struct error *error);
+/* Carry the write-ahead log over into the database and begin it anew.  Its file stays as long as it
+ * is, as it is quicker to write there again than to have a file grow; with `give_back` it is
+ * emptied. */
+enum store_result sqlite_carry_over(struct sqlite_store *store, bool give_back,
+                                    struct error *error);
 
 /* Of a change: what a failed call of SQLite means.  Rolls back. */
 enum store_result sqlite_failed(struct sqlite_store *store, int code, struct error *error);

@@ -20,10 +20,11 @@ static uint64_t new_blob(struct store *store) {
     return sqlite_of(store)->next_blob++;
 }
 
-/* Have the file of the log, or of the database, on the disk. */
-static int sync_file(struct sqlite_store *store, int which) {
+/* Have the file of the write-ahead log on the disk. */
+static int sync_file(struct sqlite_store *store) {
     sqlite3_file *file = NULL;
-    int code = sqlite3_file_control(store->database, "main", which, (void *)&file);
+    int code =
+        sqlite3_file_control(store->database, "main", SQLITE_FCNTL_JOURNAL_POINTER, (void *)&file);
     if (code == SQLITE_OK && file != NULL && file->pMethods != NULL) {
         code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
     }
@@ -35,14 +36,8 @@ static enum store_result sync_log(struct store *base, struct error *error) {
     if (store->broken) {
         return sqlite_refuse(store, error);
     }
-    /* A log that is empty has been carried over, and with STORE_NONE nobody waited for that. */
-    int code = SQLITE_OK;
-    if (store->durability == STORE_NONE) {
-        code = sync_file(store, SQLITE_FCNTL_FILE_POINTER);
-    }
-    if (code == SQLITE_OK && store->log_frames > store->log_frames_synced) {
-        code = sync_file(store, SQLITE_FCNTL_JOURNAL_POINTER);
-    }
+    /* What was carried over was synced then. */
+    const int code = store->log_frames > store->log_frames_synced ? sync_file(store) : SQLITE_OK;
     if (code != SQLITE_OK) {
         return sqlite_failed(store, code, error);
     }
@@ -58,7 +53,7 @@ static struct store_figures look(const struct store *base) {
         (void)sqlite_run(store, SQL_COUNT_PAGES, NULL, 0, &pages);
     }
     return (struct store_figures){
-        .bytes = (uint64_t)pages * SQLITE_PAGE_BYTES + store->log_frames * SQLITE_FRAME_BYTES,
+        .bytes = (uint64_t)pages * SQLITE_PAGE_BYTES + store->log_frames_file * SQLITE_FRAME_BYTES,
         .bytes_unsynced = (store->log_frames - store->log_frames_synced) * SQLITE_FRAME_BYTES,
         .commits = store->commits,
         .syncs = store->syncs,
@@ -81,7 +76,7 @@ static void close_store(struct store *base) {
         /* Whatever is to be done is done by who opens it next. */
         sqlite3_db_config(store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     } else {
-        (void)sqlite_carry_over(store, NULL);
+        (void)sqlite_carry_over(store, true, NULL);
     }
     destroy(store);
 }
@@ -115,6 +110,9 @@ static int count_frames(void *context, sqlite3 *database, const char *name, int 
         store->log_frames_synced = 0;
     }
     store->log_frames = count;
+    if (count > store->log_frames_file) {
+        store->log_frames_file = count;
+    }
     return SQLITE_OK;
 }
 
@@ -152,7 +150,7 @@ static enum error_code open_database(struct sqlite_store *store, struct error *e
     struct error why;
     enum store_result result = begin_life(store, &why);
     if (result == STORE_OK) {
-        result = sqlite_carry_over(store, &why);
+        result = sqlite_carry_over(store, true, &why);
         /* Where there is no room for that, the log stays. */
         result = result == STORE_FULL ? STORE_OK : result;
     }

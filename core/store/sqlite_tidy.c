@@ -113,6 +113,16 @@ static enum store_result give_back(struct sqlite_store *store, bool *any, struct
                                                      : sqlite_failed(store, code, error);
 }
 
+/* Where nothing was done since the last time, the log's file is emptied, too. */
+static enum store_result tidy_log(struct sqlite_store *store, struct error *error) {
+    const bool idle = store->transactions == store->transactions_tidied;
+    store->transactions_tidied = store->transactions;
+    return store->log_frames >= LOG_FRAMES_IDLE ||
+                   (idle && store->log_frames_file >= LOG_FRAMES_IDLE)
+               ? sqlite_carry_over(store, idle, error)
+               : STORE_OK;
+}
+
 enum store_result sqlite_tidy(struct store *base, bool *more, struct error *error) {
     struct sqlite_store *store = sqlite_of(base);
     *more = false;
@@ -123,8 +133,8 @@ enum store_result sqlite_tidy(struct store *base, bool *more, struct error *erro
     if (result == STORE_OK && !*more) {
         result = give_back(store, more, error);
     }
-    if (result == STORE_OK && !*more && store->log_frames >= LOG_FRAMES_IDLE) {
-        result = sqlite_carry_over(store, error);
+    if (result == STORE_OK && !*more) {
+        result = tidy_log(store, error);
     }
     return result;
 }

@@ -127,12 +127,15 @@ enum store_result sqlite_unread(struct sqlite_store *store, int code, const char
     }
 }
 
-enum store_result sqlite_carry_over(struct sqlite_store *store, struct error *error) {
-    const int code =
-        sqlite3_wal_checkpoint_v2(store->database, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+enum store_result sqlite_carry_over(struct sqlite_store *store, bool give_back,
+                                    struct error *error) {
+    const int code = sqlite3_wal_checkpoint_v2(
+        store->database, "main", give_back ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART,
+        NULL, NULL);
     if (code == SQLITE_OK) {
         store->log_frames = 0;
         store->log_frames_synced = 0;
+        store->log_frames_file = give_back ? 0 : store->log_frames_file;
         store->log_frames_wanted = LOG_FRAMES_MAX;
         return STORE_OK;
     }
@@ -149,12 +152,13 @@ enum store_result sqlite_commit(struct sqlite_store *store, struct error *error)
         return (code & 0xff) == SQLITE_FULL ? sqlite_failed(store, code, error)
                                             : break_down(store, code, error);
     }
+    store->transactions++;
     if (store->durability == STORE_ALWAYS) {
         store->log_frames_synced = store->log_frames;
         store->syncs++;
     }
     if (store->log_frames >= store->log_frames_wanted &&
-        sqlite_carry_over(store, error) == STORE_FATAL) {
+        sqlite_carry_over(store, false, error) == STORE_FATAL) {
         return STORE_FATAL;
     }
     return STORE_OK;

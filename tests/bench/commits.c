@@ -57,7 +57,7 @@ static int carry_over(void *context, sqlite3 *database, const char *name, int pa
     (void)context;
     return pages < LOG_PAGES_MAX
                ? SQLITE_OK
-               : sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+               : sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
 }
 
 static sqlite3 *open_alone(const char *directory) {

@@ -28,10 +28,11 @@ void workload_begin(struct workload *workload, const char *directory, const char
     snprintf(workload->fixture.directory, sizeof workload->fixture.directory, "%s", directory);
 }
 
-static enum error_code open_store(const char *directory, const char *vfs, struct store **store,
+static enum error_code open_store(const char *directory, const char *vfs,
+                                  enum store_durability durability, struct store **store,
                                   struct error *error) {
     const struct sqlite_store_settings settings = {
-        .directory = directory, .durability = STORE_ALWAYS, .vfs = vfs};
+        .directory = directory, .durability = durability, .vfs = vfs};
     return sqlite_store_open(&settings, store, error);
 }
 
@@ -42,7 +43,7 @@ void workload_close(struct workload *workload) {
 
 char *workload_read(const char *directory, const char *vfs, struct error *error) {
     struct store_fixture fixture = {.store = NULL};
-    if (open_store(directory, vfs, &fixture.store, error) != ERROR_NONE) {
+    if (open_store(directory, vfs, STORE_ALWAYS, &fixture.store, error) != ERROR_NONE) {
         return NULL;
     }
     char *text = store_fixture_try_tell(&fixture);
@@ -210,8 +211,9 @@ static enum store_result open_anew(struct step *step) {
     struct store_fixture *fixture = &step->next.fixture;
     store_close(fixture->store);
     fixture->store = NULL;
-    return open_store(fixture->directory, step->next.vfs, &fixture->store, &fixture->error) ==
-                   ERROR_NONE
+    step->next.synced = true;
+    return open_store(fixture->directory, step->next.vfs, step->next.durability, &fixture->store,
+                      &fixture->error) == ERROR_NONE
                ? STORE_OK
                : STORE_FATAL;
 }
@@ -219,6 +221,7 @@ static enum store_result open_anew(struct step *step) {
 enum store_result workload_step(struct workload *workload) {
     struct step step = {.next = *workload};
     step.next.steps++;
+    step.next.synced = false;
     enum store_result result;
     if (workload->fixture.store == NULL) {
         result = open_anew(&step);
@@ -229,6 +232,10 @@ enum store_result workload_step(struct workload *workload) {
             break;
         case 1:
             result = write_note(&step);
+            break;
+        case 6:
+            step.next.synced = true;
+            result = store_sync(step.next.fixture.store, &step.next.fixture.error);
             break;
         case 2:
             result = step.next.backups < 2 ? back_up(&step) : STORE_OK;

@@ -24,7 +24,9 @@ struct workload {
     uint64_t random;
     uint64_t steps, models_made, keys, backups;
     struct workload_model models[WORKLOAD_MODELS];
-    bool large; /* at times some payloads of more than a chunk */
+    enum store_durability durability;
+    bool synced; /* by the last step, where that is not each */
+    bool large;  /* at times some payloads of more than a chunk */
 };
 
 /* On a directory that is there; the store is opened by the first step. */

@@ -298,7 +298,7 @@ START_TEST(test_a_very_large_set_of_changes_is_made_as_a_whole_or_not_at_all) {
     const uint64_t bytes_after = store_look(fixture.store).bytes;
     ck_assert(bytes_after > 0);
     store_fixture_tidy(&fixture); /* what was written for nothing goes */
-    store_fixture_tidy(&fixture);
+    store_fixture_tidy(&fixture); /* and where nothing else is done, its space */
     ck_assert_msg(store_look(fixture.store).bytes < (24u << 20), "%llu bytes are left",
                   (unsigned long long)store_look(fixture.store).bytes);
     count--;
