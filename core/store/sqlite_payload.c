@@ -33,7 +33,9 @@ static const void *gather(struct sqlite_store *store, const struct store_payload
     for (size_t done = 0; done < count; i++, offset = 0) {
         const struct store_piece *piece = &payload->pieces[i];
         const size_t part = size_min(piece->bytes - offset, count - done);
-        memcpy(store->scratch + done, (const char *)piece->data + offset, part);
+        if (part > 0) { /* a piece of no bytes may have no data */
+            memcpy(store->scratch + done, (const char *)piece->data + offset, part);
+        }
         done += part;
     }
     return store->scratch;
