@@ -84,7 +84,8 @@ struct store_change {
          * not there is removed. */
 
         /* An entry of its log, or `count` entries as one, at the places `first` to
-         * `first + count - 1` of its order.  Places are in order, from 1, without gaps. */
+         * `first + count - 1` of its order.  Places are in order, from 1, without gaps: STORE_TAKEN
+         * also where `first` is behind the next one.  One that the snapshot covers is made. */
         struct {
             uint64_t first, count;
             uint32_t kind; /* the caller's */
@@ -106,7 +107,8 @@ struct store_change {
 
         /* Chunk `index`, from 0, of a blob that nothing refers to yet (store_new_blob), of up
          * to STORE_CHUNK_BYTES_MAX bytes.  May be handed over long before what refers to it;
-         * a blob that nothing refers to when the store is opened goes. */
+         * a blob that nothing refers to when the store is opened goes.  The model need not be
+         * there yet.  STORE_FENCED: the blob was removed. */
         struct {
             uint64_t blob;
             uint64_t index;
@@ -121,7 +123,8 @@ struct store_change {
         /* The model's snapshot, which covers the places up to `covers`: replaces the one before,
          * and entries of the log that end there or before go.  `history`, of rows `first_row` to
          * `last_row` (0: there are none), is added to the loss history; what of that ends before
-         * `oldest_row` goes. */
+         * `oldest_row` goes.  STORE_TAKEN: there is one that covers more, there are other rows, or
+         * chunks of the blob are missing. */
         struct {
             uint64_t covers;
             uint64_t blob; /* 0: none */
@@ -147,7 +150,8 @@ struct store_change {
 /* --- reading ------------------------------------------------------------------- */
 
 /* What a reader is shown, valid during the call of the function.  The function returns false to
- * end the reading, which is then STORE_OK. */
+ * end the reading, which is then STORE_OK.  It may read other things of the store, and changes
+ * nothing. */
 struct store_model {
     char id[STORE_ID_BYTES];
     const char *name;
@@ -289,7 +293,7 @@ enum store_result store_read_checkpoints(struct store *store, const char *model,
                                          store_checkpoint_function *function, void *context,
                                          struct error *error);
 
-/* The head of a model's snapshot, for memory_free. */
+/* The head of a model's snapshot, for memory_free; NULL where there is no snapshot. */
 enum store_result store_read_snapshot_head(struct store *store, const char *model, void **head,
                                            size_t *bytes, struct error *error);
 

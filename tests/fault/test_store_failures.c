@@ -1,4 +1,5 @@
-/* Failures: each call of the file system fails in turn, once and for ever, and each allocation.
+/* Failures: each call of the file system fails in turn, once and for ever, and each allocation,
+ * ours and SQLite's.
  *
  * A workload is run without failures first, which tells what the store holds after each step.
  * Then it is run again and again with one failure in a later place each time.  What a step says
@@ -6,6 +7,7 @@
  * (STORE_FATAL); and who opens it afterwards finds what was acknowledged.
  * STORE_FAULTS=long: every call; else some. */
 #include <check.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +22,7 @@
 #define STEPS 40
 
 /* What fails. */
-enum fault { FAULT_IO_ERROR, FAULT_NO_SPACE, FAULT_SHORT, FAULT_MEMORY };
+enum fault { FAULT_IO_ERROR, FAULT_NO_SPACE, FAULT_SHORT, FAULT_MEMORY, FAULT_SQLITE_MEMORY };
 
 struct trial {
     struct workload workload;
@@ -36,14 +38,48 @@ struct trial {
 /* What the store holds after each step, from 0 on; the same in every trial. */
 static char *states[STEPS + 1];
 
+/* SQLite's own allocator, and how many allocations of it are left until one fails; negative: none
+ * does. */
+static sqlite3_mem_methods usual_memory;
+static long sqlite_allocations = -1;
+static bool sqlite_failed;
+
+static bool fails_in_sqlite(void) {
+    if (sqlite_allocations < 0) {
+        return false;
+    }
+    const bool fails = sqlite_allocations-- == 0;
+    sqlite_failed |= fails;
+    return fails;
+}
+
+static void *allocate_in_sqlite(int bytes) {
+    return fails_in_sqlite() ? NULL : usual_memory.xMalloc(bytes);
+}
+
+static void *reallocate_in_sqlite(void *block, int bytes) {
+    return fails_in_sqlite() ? NULL : usual_memory.xRealloc(block, bytes);
+}
+
+/* While no connection is open. */
+static void use_memory(const sqlite3_mem_methods *memory) {
+    sqlite3_shutdown();
+    ck_assert(sqlite3_config(SQLITE_CONFIG_MALLOC, memory) == SQLITE_OK);
+    ck_assert(sqlite3_initialize() == SQLITE_OK);
+}
+
 static void fail_no_more(const struct trial *trial) {
     vfs_fail_no_more(trial->vfs);
     memory_fail_after(-1);
+    sqlite_allocations = -1;
 }
 
 static void fail_from_here(const struct trial *trial) {
     if (trial->fault == FAULT_MEMORY) {
         memory_fail_after(trial->nth);
+    } else if (trial->fault == FAULT_SQLITE_MEMORY) {
+        sqlite_failed = false;
+        sqlite_allocations = trial->nth;
     } else {
         vfs_fail_after(trial->vfs, (enum vfs_failure)trial->fault, trial->nth, trial->for_ever);
     }
@@ -141,7 +177,9 @@ static void run(struct trial *trial, uint64_t seed) {
         }
     }
     /* Failures for nothing: a checkpoint that finds no space waits. */
-    trial->failed |= trial->fault != FAULT_MEMORY && vfs_has_failed(trial->vfs);
+    trial->failed |= trial->fault == FAULT_SQLITE_MEMORY ? sqlite_failed
+                     : trial->fault != FAULT_MEMORY      ? vfs_has_failed(trial->vfs)
+                                                         : false;
     fail_no_more(trial);
     if (workload->fixture.store != NULL) {
         expect_state(trial, STEPS);
@@ -230,6 +268,18 @@ START_TEST(test_an_allocation_that_fails_leaves_everything_as_it_was) {
 }
 END_TEST
 
+START_TEST(test_an_allocation_of_sqlites_that_fails_loses_nothing) {
+    sqlite3_shutdown();
+    ck_assert(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &usual_memory) == SQLITE_OK);
+    sqlite3_mem_methods failing = usual_memory;
+    failing.xMalloc = allocate_in_sqlite;
+    failing.xRealloc = reallocate_in_sqlite;
+    use_memory(&failing);
+    fail_in_turn(FAULT_SQLITE_MEMORY, false, 211, "an allocation of SQLite's", 20);
+    use_memory(&usual_memory);
+}
+END_TEST
+
 Suite *suite_store_failures(void) {
     Suite *suite = suite_create("store_failures");
     TCase *tests = tcase_create("failures");
@@ -240,6 +290,7 @@ Suite *suite_store_failures(void) {
     tcase_add_test(tests, test_without_space_until_there_is_some_again_nothing_is_lost);
     tcase_add_test(tests, test_a_short_write_is_no_space);
     tcase_add_test(tests, test_an_allocation_that_fails_leaves_everything_as_it_was);
+    tcase_add_test(tests, test_an_allocation_of_sqlites_that_fails_loses_nothing);
     suite_add_tcase(suite, tests);
     return suite;
 }
