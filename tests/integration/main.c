@@ -16,15 +16,15 @@
 #include "tests/integration/suites.h"
 
 static Suite *(*const suites[])(void) = {
-    models_suite,        batches_suite,     changes_suite,     idempotency_suite,
-    preconditions_suite, prefer_suite,      predictions_suite, evaluations_suite,
-    normalization_suite, loss_suite,        health_suite,      bad_input_suite,
-    bad_networks_suite,  framing_suite,     process_suite,     concurrency_suite,
-    access_suite,        origins_suite,     tls_suite,         probe_suite,
-    systemd_suite,       openapi_suite,     metrics_suite,     request_log_suite,
-    request_id_suite,    server_info_suite, csv_suite,         content_coding_suite,
-    body_options_suite,  smuggling_suite,   accept_suite,      many_suite,
-    exports_suite,
+    models_suite,         batches_suite,      changes_suite,     idempotency_suite,
+    preconditions_suite,  prefer_suite,       predictions_suite, evaluations_suite,
+    normalization_suite,  loss_suite,         health_suite,      bad_input_suite,
+    bad_networks_suite,   framing_suite,      process_suite,     concurrency_suite,
+    access_suite,         origins_suite,      tls_suite,         probe_suite,
+    check_suite,          systemd_suite,      openapi_suite,     metrics_suite,
+    request_log_suite,    request_id_suite,   server_info_suite, csv_suite,
+    content_coding_suite, body_options_suite, smuggling_suite,   accept_suite,
+    many_suite,           exports_suite,
 };
 
 /* Of bytes, times and ends of connections between mlpd itself and its client; not behind a proxy.

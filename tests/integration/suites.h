@@ -40,6 +40,7 @@ Suite *smuggling_suite(void);
 Suite *origins_suite(void);
 Suite *tls_suite(void);
 Suite *probe_suite(void);
+Suite *check_suite(void);
 Suite *systemd_suite(void);
 Suite *openapi_suite(void);
 Suite *exports_suite(void);
