@@ -140,7 +140,7 @@ static inline struct sqlite_store *sqlite_of(struct store *store) {
 
 /* --- the functions of a store, by file ----------------------------------------- */
 
-/* sqlite_changes.c */
+/* sqlite_commit.c */
 enum store_result sqlite_store_commit(struct store *store, const struct store_change *changes,
                                       size_t count, struct error *error);
 

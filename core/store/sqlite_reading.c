@@ -446,7 +446,7 @@ enum store_result sqlite_read_chunk(struct store *base, uint64_t blob, uint64_t 
     if (code == SQLITE_ROW) {
         const void *data = sqlite3_column_blob(row, 2);
         const size_t count = (size_t)sqlite3_column_bytes(row, 2);
-        if (data == NULL && sqlite3_errcode(store->database) == SQLITE_NOMEM) {
+        if (data == NULL && (count > 0 || sqlite3_errcode(store->database) == SQLITE_NOMEM)) {
             result = store_fail(error, STORE_FULL, "no memory to read %s", what);
         } else if (count > room) {
             result = store_fail(error, STORE_CORRUPT, "%s has %zu bytes, at most %zu are wanted",

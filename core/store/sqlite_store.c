@@ -3,7 +3,8 @@
  * Its rooms: sqlite_directory.c the directory and its lock, sqlite_connection.c SQLite's settings
  * and why, sqlite_schema.c the tables, sqlite_statements.h what is asked of them,
  * sqlite_transaction.c transactions and what failures mean, sqlite_payload.c checksums and large
- * payloads, sqlite_changes.c commits, sqlite_reading.c and sqlite_notes.c reading, sqlite_tidy.c
+ * payloads, sqlite_commit.c commits, sqlite_changes.c and
+ * sqlite_states.c the changes in them, sqlite_reading.c and sqlite_notes.c reading, sqlite_tidy.c
  * what can wait, sqlite_backup.c copies, sqlite_check.c the check of a store at rest. */
 #include <string.h>
 
