@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/engine/scheduler.h"
 #include "tests/unit/engine_fixture.h"
@@ -355,6 +356,21 @@ START_TEST(test_eight_models_flooded_with_small_batches_have_one_turn_each_befor
 }
 END_TEST
 
+/* A helper looks for the next batch before it sleeps.  What comes just when it gives up
+ * must not pass unnoticed: here the end, at one time after another. */
+START_TEST(test_a_helper_that_stops_looking_for_work_notices_the_end) {
+    enum { ROUNDS = FIXTURE_IS_SLOW ? 10 : 100, STEP = 4000 };
+    for (int round = 0; round < ROUNDS; round++) {
+        struct engine *engine = fixture_engine(3);
+        struct model *model = fixture_model(engine, "m", "100-300-300-10");
+        fixture_train(engine, model, 2, 200, 1);
+        nanosleep(&(struct timespec){.tv_nsec = round * STEP}, NULL);
+        model_release(model);
+        fixture_end(engine);
+    }
+}
+END_TEST
+
 Suite *suite_engine_scheduler(void) {
     Suite *suite = suite_create("engine_scheduler");
     TCase *tests = tcase_create("scheduler");
@@ -370,6 +386,7 @@ Suite *suite_engine_scheduler(void) {
                    test_a_model_flooded_with_large_batches_has_one_turn_before_200_quiet_ones);
     tcase_add_test(tests,
                    test_eight_models_flooded_with_small_batches_have_one_turn_each_before_them);
+    tcase_add_test(tests, test_a_helper_that_stops_looking_for_work_notices_the_end);
     suite_add_tcase(suite, tests);
     return suite;
 }
