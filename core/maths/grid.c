@@ -11,8 +11,11 @@
 #define TILE_WORK_MAX 64000000.0
 #define NUMBER_WORK 40.0
 
-/* A product of more has at least two tiles, so that it can be shared. */
-#define SHARED_WORK_MIN 8000000.0
+/* A product of more has at least two tiles, so that it can be shared, and of much more
+ * four: where a core is taken from a worker that is at its tile, the others can do the
+ * rest of the phase meanwhile. */
+#define TWO_TILES_WORK_MIN 8000000.0
+#define FOUR_TILES_WORK_MIN 32000000.0
 
 /* Of a tile's sides: a panel of a product is so wide, and it is a multiple of 4. */
 #define TILE_SIDE_STEP 32
@@ -30,7 +33,8 @@ static size_t step_for(size_t length, size_t pieces) {
 
 static double product_pieces(double m, double n, double k) {
     const double work = 2.0 * m * n * k + NUMBER_WORK * (m * n + m * k + n * k);
-    return fmax(ceil(work / TILE_WORK_MAX), work > SHARED_WORK_MIN ? 2 : 1);
+    const double pieces = work > FOUR_TILES_WORK_MIN ? 4 : work > TWO_TILES_WORK_MIN ? 2 : 1;
+    return fmax(ceil(work / TILE_WORK_MAX), pieces);
 }
 
 static size_t pieces_along(size_t length, double pieces) {
