@@ -85,7 +85,7 @@ stress: ## Let 64 connections do what they like to a daemon for SECONDS=60
 torture: ## Cut the store's power 10,000 times, and let each of its calls fail
 	@tests/dependencies.sh check
 	+@$(submake) $(BUILD)/unit
-	@for suite in store_power store_failures; do \
+	@for suite in store_power store_failures store_large; do \
 	    STORE_FAULTS=long CK_RUN_SUITE=$$suite $(BUILD)/unit || exit 1; done
 bench: ## Print what mlpd reaches beside what the machine can do; ROUNDS=5
 bench-quick: ROUNDS := 1

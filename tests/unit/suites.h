@@ -32,6 +32,7 @@
     SUITE(store_sqlite)                                                                            \
     SUITE(store_power)                                                                             \
     SUITE(store_failures)                                                                          \
+    SUITE(store_large)                                                                             \
     SUITE(error)                                                                                   \
     SUITE(specification)                                                                           \
     SUITE(number)                                                                                  \
