@@ -244,3 +244,27 @@ size_t product_block_rows(size_t in, size_t out, float *W, float *X, float *Z) {
     }
     return 1; /* always safe: each row is the same call */
 }
+
+/* Where it is worth a look: smaller products take no time, larger ones gain nothing. */
+#define DIVISIBLE_WORK_MIN ((size_t)32768)
+#define DIVISIBLE_WORK_MAX ((size_t)250000)
+#define DIVISIBLE_OUT_MAX 512
+/* Sums of another order come out equal by chance, about every other one, and there may be
+ * just one column that is summed in another. */
+#define DIVISIBLE_TRIALS 16
+
+bool product_block_is_divisible(size_t rows, size_t in, size_t out, const float *W, float *X,
+                                float *Z) {
+    float whole[PRODUCT_BLOCK_ROWS_MAX * DIVISIBLE_OUT_MAX];
+    bool divisible = out <= DIVISIBLE_OUT_MAX && in * out >= DIVISIBLE_WORK_MIN &&
+                     in * out <= DIVISIBLE_WORK_MAX;
+    for (uint32_t trial = 0; trial < DIVISIBLE_TRIALS && divisible; trial++) {
+        fill_test_matrix(6 + trial, rows * in, X);
+        product_forward(rows, in, out, X, in, W, in, whole, out);
+        for (size_t count = 1; count < rows && divisible; count++) {
+            product_forward(count, in, out, X, in, W, in, Z, out);
+            divisible = memcmp(Z, whole, count * out * sizeof *Z) == 0;
+        }
+    }
+    return divisible;
+}

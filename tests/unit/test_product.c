@@ -87,6 +87,32 @@ START_TEST(test_a_row_gives_the_same_bits_at_every_place_of_its_block) {
 }
 END_TEST
 
+START_TEST(test_fewer_rows_of_a_divisible_block_have_the_same_bits) {
+    static const size_t shapes[][2] = {{1, 1},     {3, 5},    {784, 256},
+                                       {256, 128}, {128, 10}, {65, 250}};
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        const size_t in = shapes[s][0], out = shapes[s][1];
+        float *weights = malloc(in * out * sizeof *weights);
+        float *rows = malloc(PRODUCT_BLOCK_ROWS_MAX * in * sizeof *rows);
+        float *Z = malloc(2 * PRODUCT_BLOCK_ROWS_MAX * out * sizeof *Z);
+        float *few = Z + PRODUCT_BLOCK_ROWS_MAX * out;
+        const size_t block = product_block_rows(in, out, weights, rows, Z);
+        const bool divisible = product_block_is_divisible(block, in, out, weights, rows, Z);
+        for (size_t i = 0; i < block * in; i++) {
+            rows[i] = (float)(i * 31 % 101) / 50.0f - 1.0f;
+        }
+        product_forward(block, in, out, rows, in, weights, in, Z, out);
+        for (size_t count = 1; divisible && count < block; count++) {
+            product_forward(count, in, out, rows, in, weights, in, few, out);
+            EXPECT_BITS(count * out, few, Z);
+        }
+        free(weights);
+        free(rows);
+        free(Z);
+    }
+}
+END_TEST
+
 START_TEST(test_description_names_what_computes) {
     ck_assert_msg(strstr(product_description(), "OpenBLAS") == product_description() ||
                       strcmp(product_description(), "plain loops") == 0,
@@ -103,6 +129,7 @@ Suite *suite_product(void) {
     tcase_add_test(tests, test_products_overwrite_what_was_there_even_nan);
     tcase_add_test(tests, test_a_tile_of_larger_matrices_is_named_by_its_strides);
     tcase_add_test(tests, test_a_row_gives_the_same_bits_at_every_place_of_its_block);
+    tcase_add_test(tests, test_fewer_rows_of_a_divisible_block_have_the_same_bits);
     tcase_add_test(tests, test_description_names_what_computes);
     suite_add_tcase(suite, tests);
     return suite;
