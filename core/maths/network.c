@@ -146,8 +146,8 @@ static void predict_block(const struct network *network, const float *parameters
         if (computed > filled) {
             memset(from + filled * layer->in, 0, (computed - filled) * layer->in * sizeof *from);
         }
-        product_forward(computed, layer->in, layer->out, from, layer->in,
-                        parameters + layer->weights, layer->in, to, layer->out);
+        product_forward_block(computed, layer->in, layer->out, from, parameters + layer->weights,
+                              to);
         filled = computed;
         const struct activation_block block = {computed, layer->out, layer->out};
         const bool normalized = layer->normalization != NORMALIZATION_NONE;

@@ -33,6 +33,11 @@ void product_warm_thread(void);
 void product_forward(size_t rows, size_t in, size_t out, const float *X, size_t X_stride,
                      const float *W, size_t W_stride, float *Z, size_t Z_stride);
 
+/* The same for a block of at most PRODUCT_BLOCK_ROWS_MAX rows, all matrices dense: in pieces
+ * of the columns, of a width that depends on `in` alone. */
+void product_forward_block(size_t rows, size_t in, size_t out, const float *X, const float *W,
+                           float *Z);
+
 /* Backward: dX [rows × in] = dZ [rows × out] · W [out × in]. */
 void product_input_gradient(size_t rows, size_t in, size_t out, const float *dZ, size_t dZ_stride,
                             const float *W, size_t W_stride, float *dX, size_t dX_stride);

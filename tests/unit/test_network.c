@@ -174,6 +174,7 @@ START_TEST(test_a_rows_prediction_has_the_same_bits_in_every_grouping) {
     check_groupings(specify(784, 128, 10));
     check_groupings(specify(784, 256, 64)); /* divisible by both layers, on AVX-512 */
     check_groupings(specify(64, 10, 128));  /* by the second */
+    check_groupings(specify(100, 700, 9));  /* in pieces of columns */
     check_groupings(specify(65, 250, 33));
     struct specification s = specify(30, 17, 1);
     s.loss = LOSS_BINARY_CROSSENTROPY;
