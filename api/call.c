@@ -7,6 +7,7 @@
 #include "api/admission.h"
 #include "api/call_internal.h"
 #include "core/base/memory.h"
+#include "core/engine/backup.h"
 
 /* What BLAS counts with. */
 #define ROWS_MAX INT32_MAX
@@ -218,6 +219,7 @@ void call_destroy(struct call *call) {
         entry_release(call->entry);
     }
     idempotency_free(&call->idempotency);
+    backup_release(call->backup);
     if (call->query != NULL) {
         query_release(call->query);
     }

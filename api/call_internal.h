@@ -66,6 +66,7 @@ struct call {
     bool is_cut; /* so it is answered, also as a repeat */
     struct waiter *waiter;
     struct query *query;
+    struct backup *backup;       /* referenced, or NULL */
     struct model *created;       /* the model that a create call makes */
     bool repeated;               /* or that an earlier one made */
     struct model_export *export; /* or NULL */

@@ -36,6 +36,9 @@ void exports_show(struct call *call);
 /* server_info.c */
 void server_describe(struct call *call);
 
+/* backups.c */
+void backups_post(struct call *call);
+
 /* metrics.c */
 void metrics_show(struct call *call);
 

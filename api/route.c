@@ -388,6 +388,30 @@ const struct route routes[] = {
                  .handle = server_describe,
              },
          }},
+    {.segments = {"v1", "admin", "backup"},
+     .tag = "server",
+     .handlers =
+         {
+             {
+                 .method = "POST",
+                 .operation = "backUp",
+                 .summary = "Copy all that is stored",
+                 .description =
+                     "A consistent copy in `DIR/backups/NAME` of the data directory, made while "
+                     "everything goes on: itself a directory for `--data`.  Without a name it is "
+                     "called by the time.  Answers when the copy is on the disk.",
+                 .scope = SCOPE_ADMIN,
+                 .body = BODY_JSON,
+                 .body_schema = "BackupRequest",
+                 .body_is_optional = true,
+                 .answers =
+                     {
+                         {.status = 201, .schema = "Backup", .when = "The copy is there."},
+                     },
+                 .errors = {404, 409, 422, 507},
+                 .handle = backups_post,
+             },
+         }},
     {.segments = {"metrics"},
      .tag = "server",
      .handlers =

@@ -351,6 +351,12 @@ static const struct schema_field server_fields[] = {
     {0},
 };
 
+static const struct schema_field backup_fields[] = {
+    {"name", SCHEMA_TEXT, NULL, ALWAYS},
+    {"bytes", SCHEMA_COUNT, "Of the copy.", ALWAYS},
+    {0},
+};
+
 static const struct schema_field live_fields[] = {
     {"live", "'type': 'boolean', 'const': true", NULL, ALWAYS},
     {0},
@@ -458,6 +464,7 @@ const struct schema answer_schemas[] = {
     {"Limits", "What is allowed.", .fields = limits_fields},
     {"Metrics", "Prometheus's text format 0.0.4.", .keywords = SCHEMA_TEXT},
     {"Live", "The process answers.", .fields = live_fields},
+    {"Backup", "A copy of what is stored.", .fields = backup_fields},
     {"Recovery", "How far it is with what was stored.", .fields = recovery_fields},
     {"Ready", "Whether it takes work.", .fields = ready_fields},
     {"Document", "An OpenAPI 3.1 document.",

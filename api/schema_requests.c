@@ -303,6 +303,12 @@ static const struct schema_field clone_fields[] = {
     {0},
 };
 
+static const struct schema_field backup_fields[] = {
+    {"name", "'type': 'string', 'pattern': '^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$'",
+     "By default the time.", SOMETIMES},
+    {0},
+};
+
 static const struct schema_field reset_fields[] = {
     {"seed", SEED, "Left out: the seed that the model has.", SOMETIMES},
     {0},
@@ -364,6 +370,7 @@ const struct schema request_schemas[] = {
     {"ChangeModel", "What shall change.", .fields = change_fields,
      .example = "{'optimizer': {'learning_rate': 0.001}}"},
     {"CloneModel", "A copy's name.", .fields = clone_fields, .example = "{'name': 'iris-2'}"},
+    {"BackupRequest", "A name.", .fields = backup_fields, .example = "{'name': 'before-2.0'}"},
     {"ResetModel", "A seed.", .fields = reset_fields, .example = "{'seed': 7}"},
     {"BatchBody", "Rows, and either labels or targets for each.", .write = write_batch_body,
      .example = "{'inputs': [[5.1, 3.5, 1.4, 0.2], [6.3, 3.3, 6.0, 2.5]], 'labels': ['setosa', "

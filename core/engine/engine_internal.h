@@ -25,6 +25,7 @@ struct engine {
     struct engine_reports reports;
     struct recovery recovery;
     struct quarantine quarantine;
+    atomic_bool backing_up; /* one backup at a time */
     size_t queue_max;
     size_t keys_max;
     pthread_mutex_t keys_lock; /* before the registry's */
