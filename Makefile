@@ -25,7 +25,7 @@ CFLAGS ?= -O3 -g
 PACKAGES := libmicrohttpd jansson nettle gnutls libxxhash sqlite3 zlib $(if $(PLAIN_PRODUCT),,openblas)
 pkg-config = $(foreach package,$(2),$(shell pkg-config $(1) $(package) 2>/dev/null))
 LIBRARIES := $(call pkg-config,--libs,$(PACKAGES)) -lm
-TEST_LIBRARIES := $(call pkg-config,--libs,check libcurl jansson zlib)
+TEST_LIBRARIES := $(call pkg-config,--libs,check libcurl jansson sqlite3 zlib)
 
 # -ffp-contract=off: no fused multiply-add, so that every compiler and CPU gives
 # the same bits.  -fno-math-errno and -fno-trapping-math change no result; they

@@ -45,6 +45,7 @@ Suite *check_suite(void);
 Suite *systemd_suite(void);
 Suite *openapi_suite(void);
 Suite *exports_suite(void);
+Suite *store_suite(void);
 
 /* Tests that share one daemon, started before the first and stopped after the last;
  * each begins without any model. */
