@@ -41,9 +41,9 @@ LINK := $(CC) $(LDFLAGS) -pthread $(INSTRUMENT)
 LIBRARY_SOURCES := $(filter-out server/main.c,$(wildcard core/*/*.c api/*.c server/*.c))
 SOURCES := $(wildcard core/*/*.[ch] api/*.[ch] server/*.[ch] tests/*/*.[ch] tests/bench/peers/*.[ch])
 PARSERS := $(addprefix api/,json_intake.c json_numbers.c json_fields.c json_string.c csv_intake.c \
-           csv_numbers.c csv_cell.c safetensors_intake.c content_coding.c number.c number_list.c \
-           decimal.c intake.c intake_options.c dtype.c target.c prefer.c accept.c media_type.c) \
-           server/gate.c
+           csv_numbers.c csv_cell.c safetensors_intake.c safetensors_reader.c model_intake.c model_tensors.c \
+           content_coding.c number.c number_list.c decimal.c intake.c intake_options.c dtype.c target.c prefer.c \
+           accept.c media_type.c) server/gate.c
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz-%,$(wildcard tests/fuzz/fuzz_*.c))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 quiet := $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),@:,@echo)

@@ -10,6 +10,7 @@
 #include "api/accept.h"
 #include "api/handlers.h"
 #include "api/media_type.h"
+#include "api/model_answer.h"
 #include "api/precondition.h"
 #include "api/prefer.h"
 
@@ -294,6 +295,11 @@ static bool read_options(struct call *call) {
     return true;
 }
 
+static size_t length_of(const struct call *call, const struct request *request) {
+    const char *length = request->header(request->header_context, "Content-Length");
+    return length != NULL && call->decoder == NULL ? strtoull(length, NULL, 10) : 0;
+}
+
 static bool begin_intake(struct call *call, const struct request *request) {
     const char *type = request->header(request->header_context, "Content-Type");
     const struct intake_format *format = media_type_intake(type);
@@ -304,12 +310,11 @@ static bool begin_intake(struct call *call, const struct request *request) {
     static const enum intake_purpose purposes[] = {[BODY_BATCH] = INTAKE_BATCH,
                                                    [BODY_PREDICTION] = INTAKE_PREDICTION,
                                                    [BODY_EVALUATION] = INTAKE_EVALUATION};
-    const char *length = request->header(request->header_context, "Content-Length");
     struct intake_request intake = {
         .purpose = purposes[call->handler->body],
         .specification = &call->model->specification,
         .ledger = engine_ledger(call->api->engine),
-        .body_bytes = length != NULL && call->decoder == NULL ? strtoull(length, NULL, 10) : 0,
+        .body_bytes = length_of(call, request),
     };
     if (!read_scaling(call, &intake.scaling)) {
         return false;
@@ -322,12 +327,45 @@ static bool begin_intake(struct call *call, const struct request *request) {
     return read_options(call);
 }
 
+/* A model's file needs a name beside it, and a document has one in it.  A large file whose
+ * name cannot be is refused at once. */
+static bool begin_model(struct call *call, const struct request *request) {
+    const char *type = request->header(request->header_context, "Content-Type");
+    const char *name = call_read_text(call, PARAMETER_MODEL_NAME);
+    struct error error;
+    if (media_type_is_json(type)) {
+        if (*name != '\0') {
+            call_answer_problem(call, 422, NULL,
+                                "the query parameter name is for a model's file; a JSON body has "
+                                "the field name");
+        }
+        return *name == '\0';
+    }
+    if (!media_type_is_safetensors(type)) {
+        answer_media_type(call, type, "application/json, application/vnd.safetensors");
+        return false;
+    }
+    if (model_check_name(name, &error) != ERROR_NONE) {
+        call_answer_problem(call, 422, NULL, "the query parameter name: %s", error.message);
+        return false;
+    }
+    call->model_intake =
+        model_intake_create(engine_ledger(call->api->engine), length_of(call, request));
+    if (call->model_intake == NULL) {
+        call_answer_problem(call, 507, NULL, "no memory to read a body");
+    }
+    return call->model_intake != NULL;
+}
+
 static bool prepare_body(struct call *call, const struct request *request) {
     if (call->handler->body == BODY_NONE) {
         return true;
     }
     if (!begin_decoding(call, request)) {
         return false;
+    }
+    if (call->handler->body == BODY_MODEL) {
+        return begin_model(call, request);
     }
     if (call->handler->body != BODY_JSON) {
         return begin_intake(call, request);

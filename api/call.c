@@ -43,16 +43,18 @@ static enum error_code take_piece(void *context, const char *data, size_t size,
                          call->api->body_bytes_max,
                          call->decoder != NULL ? " when it is decompressed" : "");
     }
-    if (call->intake == NULL && call->handler->body != BODY_JSON) {
+    const bool is_document = call->intake == NULL && call->model_intake == NULL;
+    if (is_document && call->handler->body != BODY_JSON && call->handler->body != BODY_MODEL) {
         return ERROR_NONE;
     }
-    if (call->intake == NULL && call->body_bytes > JSON_DOCUMENT_BYTES_MAX) {
+    if (is_document && call->body_bytes > JSON_DOCUMENT_BYTES_MAX) {
         return error_set(error, ERROR_TOO_LARGE, NULL, "a document of more than %d bytes",
                          JSON_DOCUMENT_BYTES_MAX);
     }
     idempotency_feed(call, data, size);
-    return call->intake != NULL ? intake_feed(call->intake, data, size, error)
-                                : buffer_append(&call->body, data, size, error);
+    return call->intake != NULL         ? intake_feed(call->intake, data, size, error)
+           : call->model_intake != NULL ? model_intake_feed(call->model_intake, data, size, error)
+                                        : buffer_append(&call->body, data, size, error);
 }
 
 bool call_feed(struct call *call, const char *data, size_t size) {
@@ -90,6 +92,9 @@ enum call_state call_end(struct call *call) {
     if (call->decoder != NULL && decoder_end(call->decoder, &error) != ERROR_NONE) {
         call_answer_error(call, &error);
     } else if (call->intake != NULL && intake_end(call->intake, &error) != ERROR_NONE) {
+        call_answer_error(call, &error);
+    } else if (call->model_intake != NULL &&
+               model_intake_end(call->model_intake, &error) != ERROR_NONE) {
         call_answer_error(call, &error);
     } else if (call->intake != NULL && call->intake->examples.rows > ROWS_MAX) {
         call_answer_problem(call, 413, NULL, "%zu rows in one request; allowed are %d",
@@ -208,6 +213,7 @@ void call_destroy(struct call *call) {
     if (call->intake != NULL) {
         intake_destroy(call->intake);
     }
+    model_intake_destroy(call->model_intake);
     if (call->waiter != NULL) {
         waiter_release(call->waiter);
     }

@@ -13,6 +13,7 @@
 #include "api/json_write.h"
 #include "api/loss_stream.h"
 #include "api/model_export.h"
+#include "api/model_intake.h"
 #include "api/route.h"
 #include "api/target.h"
 
@@ -44,10 +45,11 @@ struct call {
     struct idempotency idempotency;
 
     /* The body. */
-    struct decoder *decoder; /* of a compressed body, else NULL */
-    size_t body_bytes;       /* so far, decompressed */
-    struct buffer body;      /* of handlers that take a small JSON document */
-    struct intake *intake;   /* of handlers that take tensors */
+    struct decoder *decoder;           /* of a compressed body, else NULL */
+    size_t body_bytes;                 /* so far, decompressed */
+    struct buffer body;                /* of handlers that take a small JSON document */
+    struct intake *intake;             /* of handlers that take tensors */
+    struct model_intake *model_intake; /* of a model's file */
 
     /* Waiting. */
     start_function *start;

@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "api/call_internal.h"
+#include "api/media_type.h"
 #include "core/base/memory.h"
 
 #define BLANKS " \t"
@@ -113,8 +114,9 @@ void idempotency_end(struct call *call) {
     }
     const struct target *target = &call->target;
     const uint64_t counts[] = {target->parameter_count, call->idempotency.bytes};
-    feed_text(digest,
-              call->intake != NULL ? call->intake->format->media_type : intake_json.media_type);
+    feed_text(digest, call->intake != NULL         ? call->intake->format->media_type
+                      : call->model_intake != NULL ? MEDIA_TYPE_SAFETENSORS
+                                                   : intake_json.media_type);
     for (size_t i = 0; i < target->parameter_count; i++) {
         feed_text(digest, target->parameters[i].name);
         feed_text(digest, target->parameters[i].value);

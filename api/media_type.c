@@ -30,6 +30,10 @@ bool media_type_is_json(const char *type) {
     return length > 5 && strncasecmp(type + length - 5, "+json", 5) == 0;
 }
 
+bool media_type_is_safetensors(const char *type) {
+    return type != NULL && is(type, MEDIA_TYPE_SAFETENSORS);
+}
+
 bool media_type_is_forms(const char *type) {
     return is(type, "application/x-www-form-urlencoded") || is(type, "multipart/form-data") ||
            is(type, "text/plain");

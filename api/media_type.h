@@ -16,6 +16,9 @@
 /* application/json, text/json, …+json, or none at all (NULL). */
 bool media_type_is_json(const char *type);
 
+/* A model's file. */
+bool media_type_is_safetensors(const char *type);
+
 /* What curl -d and -F send: forms and plain text, for which there is advice. */
 bool media_type_is_forms(const char *type);
 

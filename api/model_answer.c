@@ -5,6 +5,15 @@
 
 #include "api/precondition.h"
 
+enum error_code model_check_name(const char *name, struct error *error) {
+    return model_name_is_valid(name)
+               ? ERROR_NONE
+               : error_set(error, ERROR_INVALID, "/name",
+                           "the name '%.80s'; allowed are 1 to 64 letters, digits, '.', '_' and "
+                           "'-', a letter or digit first",
+                           name);
+}
+
 enum error_code model_read_name(const json_t *body, char name[MODEL_NAME_BYTES],
                                 struct error *error) {
     const json_t *value = json_object_get(body, "name");
@@ -12,12 +21,9 @@ enum error_code model_read_name(const json_t *body, char name[MODEL_NAME_BYTES],
         return error_set(error, ERROR_INVALID, "/name", "name is missing");
     }
     const char *text = NULL;
-    const enum error_code code = json_read_string(value, "/name", &text, error);
-    if (code == ERROR_NONE && !model_name_is_valid(text)) {
-        return error_set(error, ERROR_INVALID, "/name",
-                         "the name '%.80s'; allowed are 1 to 64 letters, digits, '.', '_' and "
-                         "'-', a letter or digit first",
-                         text);
+    enum error_code code = json_read_string(value, "/name", &text, error);
+    if (code == ERROR_NONE) {
+        code = model_check_name(text, error);
     }
     if (code == ERROR_NONE) {
         snprintf(name, MODEL_NAME_BYTES, "%s", text);

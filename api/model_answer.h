@@ -6,7 +6,10 @@
 #include "api/json_document.h"
 #include "api/model_json.h"
 
-/* The member "name" of a body, copied. */
+/* ERROR_INVALID when no model may have that name. */
+enum error_code model_check_name(const char *name, struct error *error);
+
+/* The member "name" of a body, checked and copied. */
 enum error_code model_read_name(const json_t *body, char name[MODEL_NAME_BYTES],
                                 struct error *error);
 

@@ -41,6 +41,9 @@ enum model_tensor_part {
     PART_SECOND_SLOT
 };
 
+/* Of one network with an optimizer's two slots. */
+#define MODEL_TENSORS_MAX (LAYERS_MAX * 15 + 4)
+
 struct model_tensor {
     char name[MODEL_TENSOR_NAME_BYTES];
     const struct dtype *dtype; /* as it stands in the state */

@@ -32,6 +32,17 @@ static void answer_cost(struct call *call, const struct specification *specifica
     call_answer_json(call, 200, &json);
 }
 
+/* The model that a file has. */
+static void start_importing(struct call *call, struct completion *completion) {
+    struct model_intake *intake = call->model_intake;
+    (void)engine_create_model(call->api->engine, call_read_text(call, PARAMETER_MODEL_NAME),
+                              &intake->specification, intake->state, call->idempotency.record,
+                              completion, &call->created, &call->repeated, &call->error);
+    if (call->created == NULL) {
+        completion_call(completion);
+    }
+}
+
 static void start_creating(struct call *call, struct completion *completion) {
     struct json_document document;
     struct specification specification;
@@ -40,7 +51,7 @@ static void start_creating(struct call *call, struct completion *completion) {
     if (json_document_parse(&document, &call->body, engine_ledger(call->api->engine), error) ==
         ERROR_NONE) {
         if (read_body(&document, name, &specification, error) == ERROR_NONE) {
-            (void)engine_create_model(call->api->engine, name, &specification,
+            (void)engine_create_model(call->api->engine, name, &specification, NULL,
                                       call->idempotency.record, completion, &call->created,
                                       &call->repeated, error);
             specification_free(&specification); /* empty where the model has taken it over */
@@ -99,10 +110,13 @@ void models_create(struct call *call) {
     if (!call_read_boolean(call, PARAMETER_DRY_RUN, &dry)) {
         return;
     }
-    if (dry) {
+    if (dry && call->model_intake != NULL) {
+        answer_cost(call, &call->model_intake->specification);
+    } else if (dry) {
         dry_run(call);
     } else {
-        call_wait(call, start_creating, resume_created, INFINITY);
+        call_wait(call, call->model_intake != NULL ? start_importing : start_creating,
+                  resume_created, INFINITY);
     }
 }
 

@@ -285,8 +285,11 @@ static void write_body(struct json_writer *json, const struct handler *handler) 
     json_write_key(json, "required");
     json_write_bool(json, !handler->body_is_optional);
     begin(json, "content");
-    if (handler->body == BODY_JSON) {
+    if (handler->body == BODY_JSON || handler->body == BODY_MODEL) {
         write_content(json, "application/json", handler->body_schema);
+        if (handler->body == BODY_MODEL) {
+            write_content(json, MEDIA_TYPE_SAFETENSORS, "ModelFile");
+        }
     } else {
         write_content(json, media_type_formats[0]->media_type, tensors[handler->body]);
         for (size_t i = 1; i < media_type_format_count; i++) {

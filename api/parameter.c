@@ -156,4 +156,11 @@ const struct parameter_description parameter_descriptions[PARAMETER_COUNT] = {
             .documentation = "The optimizer's state, too, so that training can go on to the same "
                              "bits; of a safetensors file.",
         },
+    [PARAMETER_MODEL_NAME] =
+        {
+            .name = "name",
+            .type = PARAMETER_TEXT,
+            .documentation = "What a model that comes as a file is to be called; a JSON body has "
+                             "a field for it.",
+        },
 };

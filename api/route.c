@@ -18,10 +18,16 @@ const struct route routes[] = {
                  .method = "POST",
                  .operation = "createModel",
                  .summary = "Create a model",
+                 .description =
+                     "Or take one in: a safetensors file as `export` writes it, or PyTorch's "
+                     "`save_file` with `config`, the create body, added to its metadata.  Every "
+                     "tensor of the network has to be there, and no other; the optimizer's are "
+                     "all there, then training goes on at the file's step, or none, then it "
+                     "begins anew.",
                  .scope = SCOPE_TRAIN,
-                 .body = BODY_JSON,
+                 .body = BODY_MODEL,
                  .body_schema = "CreateModel",
-                 .parameters = {PARAMETER_DRY_RUN},
+                 .parameters = {PARAMETER_DRY_RUN, PARAMETER_MODEL_NAME},
                  .hears = {HEADER_IDEMPOTENCY_KEY},
                  .answers =
                      {

@@ -15,6 +15,7 @@ struct call;
 enum body_kind {
     BODY_NONE,  /* what comes is discarded */
     BODY_JSON,  /* a small document, gathered and given to jansson */
+    BODY_MODEL, /* the same, or a model's file, by a model_intake */
     BODY_BATCH, /* tensors, by an intake */
     BODY_PREDICTION,
     BODY_EVALUATION

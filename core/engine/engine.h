@@ -77,17 +77,19 @@ struct ledger *engine_ledger(struct engine *engine);
 /* --- models ------------------------------------------------------------------- */
 
 /* Make a model of a complete specification, which is empty afterwards: taken over, or
- * freed when this fails.  Its first weights are made by a worker: `completion` is called when
+ * freed when this fails.  It begins with the state `initial`, which it references, or, where
+ * that is NULL, with fresh weights; they are put there by a worker: `completion` is called when
  * it can be found by name; `*model` is referenced for the caller.
  *
  * `record` is of the key that the request came with, or NULL.  Where it is a repeat,
  * `*repeated` says so, and the model is the one that was made then, as it is now;
  * ERROR_GONE when that was deleted, ERROR_INVALID when the key came with another payload.
- * Else ERROR_EXISTS, ERROR_MEMORY, ERROR_CLOSED: then nothing is called. */
+ * Else ERROR_EXISTS, ERROR_MEMORY, ERROR_CLOSED, ERROR_INVALID for a state of another
+ * network: then nothing is called. */
 enum error_code engine_create_model(struct engine *engine, const char *name,
-                                    struct specification *specification, struct key_record *record,
-                                    struct completion *completion, struct model **model,
-                                    bool *repeated, struct error *error);
+                                    struct specification *specification, struct state *initial,
+                                    struct key_record *record, struct completion *completion,
+                                    struct model **model, bool *repeated, struct error *error);
 
 /* The model of that name, referenced.  ERROR_NOT_FOUND, ERROR_DAMAGED. */
 enum error_code engine_find_model(struct engine *engine, const char *name, struct model **model,

@@ -6,6 +6,7 @@
 #include "core/engine/creation.h"
 #include "core/engine/engine_internal.h"
 #include "core/engine/predictor.h"
+#include "core/engine/state.h"
 
 enum error_code engine_reserve_predicting(struct engine *engine, const struct network *network,
                                           struct error *error) {
@@ -101,9 +102,10 @@ static enum error_code await_former(struct engine *engine, const char *name,
 
 /* A new model, or what it repeats in `*former`. */
 static enum error_code make_model(struct engine *engine, const char *name,
-                                  struct specification *specification, struct key_record *record,
-                                  struct completion *completion, struct model **result,
-                                  struct key_record **former, struct error *error) {
+                                  struct specification *specification, struct state *initial,
+                                  struct key_record *record, struct completion *completion,
+                                  struct model **result, struct key_record **former,
+                                  struct error *error) {
     struct model *model;
     struct creation *creation = NULL;
     enum error_code code = engine_check_open(engine, error);
@@ -117,7 +119,13 @@ static enum error_code make_model(struct engine *engine, const char *name,
     if (code != ERROR_NONE) {
         return code;
     }
-    code = prepare_creation(engine, model, record, &creation, error);
+    if (initial != NULL) {
+        model->initial = state_reference(initial);
+        code = state_check(initial, &model->network, error);
+    }
+    if (code == ERROR_NONE) {
+        code = prepare_creation(engine, model, record, &creation, error);
+    }
     if (code == ERROR_NONE) {
         code = register_model(engine, model, record, former, error);
     }
@@ -132,14 +140,15 @@ static enum error_code make_model(struct engine *engine, const char *name,
 }
 
 enum error_code engine_create_model(struct engine *engine, const char *name,
-                                    struct specification *specification, struct key_record *record,
-                                    struct completion *completion, struct model **model,
-                                    bool *repeated, struct error *error) {
+                                    struct specification *specification, struct state *initial,
+                                    struct key_record *record, struct completion *completion,
+                                    struct model **model, bool *repeated, struct error *error) {
     struct key_record *former;
     *model = NULL;
     enum error_code code = look_for_former(engine, record, &former, error);
     if (code == ERROR_NONE && former == NULL) {
-        code = make_model(engine, name, specification, record, completion, model, &former, error);
+        code = make_model(engine, name, specification, initial, record, completion, model, &former,
+                          error);
     }
     *repeated = code == ERROR_NONE && former != NULL;
     if (*repeated) {

@@ -201,8 +201,9 @@ static void make_model(struct feeder *feeder, enum optimizer optimizer, struct f
     bool repeated;
     snprintf(name, sizeof name, "m%zu", (size_t)(fed - feeder->fed));
     shape_specify(feeder->shape, optimizer, &specification);
-    if (engine_create_model(feeder->engine, name, &specification, NULL, &feeder->signal.completion,
-                            &fed->model, &repeated, &error) != ERROR_NONE) {
+    if (engine_create_model(feeder->engine, name, &specification, NULL, NULL,
+                            &feeder->signal.completion, &fed->model, &repeated,
+                            &error) != ERROR_NONE) {
         fail(&error);
     }
     await(&feeder->signal);

@@ -24,7 +24,7 @@ static Suite *(*const suites[])(void) = {
     check_suite,          systemd_suite,      openapi_suite,     metrics_suite,
     request_log_suite,    request_id_suite,   server_info_suite, csv_suite,
     content_coding_suite, body_options_suite, smuggling_suite,   accept_suite,
-    many_suite,           exports_suite,      store_suite,
+    many_suite,           exports_suite,      store_suite,       imports_suite,
 };
 
 /* Of bytes, times and ends of connections between mlpd itself and its client; not behind a proxy.

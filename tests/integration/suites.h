@@ -46,6 +46,7 @@ Suite *systemd_suite(void);
 Suite *openapi_suite(void);
 Suite *exports_suite(void);
 Suite *store_suite(void);
+Suite *imports_suite(void);
 
 /* Tests that share one daemon, started before the first and stopped after the last;
  * each begins without any model. */

@@ -228,7 +228,7 @@ enum error_code fixture_try_model(struct engine *engine, const char *name, const
     bool repeated;
     latch_init(&latch);
     fixture_specify(&specification, description);
-    const enum error_code code = engine_create_model(engine, name, &specification, NULL,
+    const enum error_code code = engine_create_model(engine, name, &specification, NULL, NULL,
                                                      &latch.completion, model, &repeated, error);
     if (code == ERROR_NONE) {
         latch_wait(&latch, 1);

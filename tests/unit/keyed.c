@@ -72,7 +72,7 @@ enum error_code keyed_create(struct engine *engine, const char *name, const char
     struct key_record *record = keyed_record(engine_ledger(engine), key, payload);
     latch_init(&latch);
     fixture_specify(&specification, "4-3");
-    const enum error_code code = engine_create_model(engine, name, &specification, record,
+    const enum error_code code = engine_create_model(engine, name, &specification, NULL, record,
                                                      &latch.completion, model, repeated, &error);
     if (code == ERROR_NONE) {
         latch_wait(&latch, 1);

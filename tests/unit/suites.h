@@ -55,6 +55,7 @@
     SUITE(json_conformance)                                                                        \
     SUITE(content_coding)                                                                          \
     SUITE(safetensors_intake)                                                                      \
+    SUITE(model_intake)                                                                            \
     SUITE(gradient)                                                                                \
     SUITE(training)                                                                                \
     SUITE(header_values)                                                                           \

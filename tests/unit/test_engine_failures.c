@@ -104,7 +104,7 @@ static enum error_code try_model(struct stage *stage, struct error *error) {
     struct model *model;
     bool repeated;
     const enum error_code code =
-        engine_create_model(stage->engine, "new", &stage->specification, NULL,
+        engine_create_model(stage->engine, "new", &stage->specification, NULL, NULL,
                             &stage->latch.completion, &model, &repeated, error);
     memory_fail_after(-1); /* what follows is the test's own */
     if (code == ERROR_NONE) {
@@ -213,7 +213,7 @@ static enum error_code try_keyed_model(struct stage *stage, struct error *error)
     struct key_record *record = NULL;
     enum error_code code = key_record_create("k", engine_ledger(stage->engine), &record, error);
     if (code == ERROR_NONE) {
-        code = engine_create_model(stage->engine, "new", &stage->specification, record,
+        code = engine_create_model(stage->engine, "new", &stage->specification, NULL, record,
                                    &stage->latch.completion, &model, &repeated, error);
     } else {
         specification_free(&stage->specification);

@@ -302,8 +302,9 @@ START_TEST(test_a_repeated_creation_waits_until_the_model_is_ready) {
         struct key_record *record = keyed_record(engine_ledger(engine), "k", 1);
         latch_init(&latches[i]);
         fixture_specify(&specification, "4-3");
-        ck_assert(engine_create_model(engine, "m", &specification, record, &latches[i].completion,
-                                      &models[i], &repeated, &error) == ERROR_NONE);
+        ck_assert(engine_create_model(engine, "m", &specification, NULL, record,
+                                      &latches[i].completion, &models[i], &repeated,
+                                      &error) == ERROR_NONE);
         ck_assert(repeated == (i == 1));
         key_record_release(record);
     }

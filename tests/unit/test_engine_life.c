@@ -129,7 +129,7 @@ START_TEST(test_whatever_waits_at_the_end_is_completed) {
         char name[32];
         snprintf(name, sizeof name, "n-%zu", m);
         fixture_specify(&specification, "30-200-2");
-        ck_assert(engine_create_model(engine, name, &specification, NULL, &made.completion,
+        ck_assert(engine_create_model(engine, name, &specification, NULL, NULL, &made.completion,
                                       &making[m], &repeated, &error) == ERROR_NONE);
         ck_assert(query_create(models[m], QUERY_WEIGHTS_HASH, NULL, NULL, &queries[m], &error) ==
                   ERROR_NONE);

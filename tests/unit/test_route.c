@@ -75,7 +75,8 @@ static void expect_complete(const struct route *route, const struct handler *han
     ck_assert_msg(handler->operation != NULL && handler->summary != NULL && handler->handle != NULL,
                   "%s of %s/%s", handler->method, route->segments[0], route->segments[1]);
     ck_assert_msg(route->tag != NULL, "%s has no tag", handler->operation);
-    ck_assert_msg((handler->body == BODY_JSON) == (handler->body_schema != NULL),
+    ck_assert_msg((handler->body == BODY_JSON || handler->body == BODY_MODEL) ==
+                      (handler->body_schema != NULL),
                   "the schema of the body of %s", handler->operation);
     ck_assert_msg(handler->answers[0].status != 0, "%s has no answer", handler->operation);
     for (const struct route_answer *answer = handler->answers; answer->status != 0; answer++) {
