@@ -50,7 +50,7 @@ quiet := $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),@:,@echo)
 Q := $(if $(V),,@)
 submake = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all demo check check-bits check-proxies check-container mutants stress torture bench bench-quick bench-peers bench-parsers lint format sanitize tsan fuzz fuzzers coverage coverage-report install clean help FORCE
+.PHONY: all demo check check-bits check-proxies check-container check-export mutants stress torture bench bench-quick bench-peers bench-parsers lint format sanitize tsan fuzz fuzzers coverage coverage-report install clean help FORCE
 # Where packages may have to be installed first, a make of its own does the rest:
 # the flags above are known only once the packages are there.
 all: ## Build the daemon, build/mlpd
@@ -70,6 +70,10 @@ check-proxies: ## Run the integration tests through HAProxy and nginx, and attac
 	@MLPD=$(BUILD)/mlpd INTEGRATION=$(BUILD)/integration tests/proxies/run.sh
 check-container: ## Build the image and live with it, with docker, or buildah as root
 	@tests/container/run.sh
+check-export: ## Predict with exported models in PyTorch and onnxruntime, and compare
+	@tests/dependencies.sh export
+	+@$(submake) $(BUILD)/mlpd
+	@MLPD=$(BUILD)/mlpd tests/export/run.sh $(BUILD)/export
 sanitize: ## Run unit and integration tests under ASan and UBSan
 	+@BUILD=$(BUILD) tests/check.sh sanitize
 tsan: ## Run unit and integration tests under TSan

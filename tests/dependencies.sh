@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that the Debian 12 packages for a purpose are there:
 #
-#   tests/dependencies.sh build|demo|check|proxies|container|coverage|lint|peers|parsers
+#   tests/dependencies.sh build|demo|check|proxies|container|coverage|lint|export|peers|parsers
 #
 # Nothing missing: silent.  Else root gets them installed through apt, and anyone
 # else is told the one command to run (exit 1).  This file is the list: the
@@ -22,7 +22,11 @@ coverage="$check llvm"
 container='buildah ca-certificates debootstrap iproute2 procps util-linux'
 command -v python3 >/dev/null 2>&1 || container="$container python3"
 lint="$check clang-format clang-tidy cppcheck shellcheck systemd python3-yaml"
-# What make bench-peers sets beside mlpd.  Debian's python3, whatever else there is.
+# What reads exported models.  Debian's python3, whatever else there is, here and below.
+export="$demo python3 python3-numpy python3-torch"
+command -v node >/dev/null 2>&1 || export="$export nodejs"
+command -v npm >/dev/null 2>&1 || export="$export npm"
+# What make bench-peers sets beside mlpd.
 peers="$check python3 python3-fastapi python3-flask python3-httptools python3-numpy
     python3-rapidjson python3-sklearn python3-torch python3-uvloop python3-waitress uvicorn"
 
@@ -35,9 +39,10 @@ proxies) wanted=$proxies ;;
 container) wanted=$container ;;
 coverage) wanted=$coverage ;;
 lint) wanted=$lint ;;
+export) wanted=$export ;;
 peers) wanted=$peers ;;
 *)
-    echo "usage: $0 build|demo|check|proxies|container|coverage|lint|peers|parsers" >&2
+    echo "usage: $0 build|demo|check|proxies|container|coverage|lint|export|peers|parsers" >&2
     exit 2
     ;;
 esac
