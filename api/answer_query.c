@@ -21,7 +21,8 @@ void answer_query(struct call *call, enum query_kind kind, const struct evaluati
                   resume_function *answer) {
     struct error error;
     struct examples *examples = call->intake != NULL ? &call->intake->examples : NULL;
-    if (query_create(call->model, kind, examples, request, &call->query, &error) != ERROR_NONE) {
+    if (query_create_of_version(call->model, kind, call->numbers, examples, request, &call->query,
+                                &error) != ERROR_NONE) {
         call_answer_error(call, &error);
         return;
     }

@@ -4,7 +4,8 @@
 
 #include "api/call_internal.h"
 
-/* Make a query of the call's examples (where the kind has any), wait for it, and
+/* Make a query of the call's examples (where the kind has any) to the model, or to the version
+ * in call->numbers where there is one, wait for it, and
  * have `answer` write the answer when it stands; errors are answered here. */
 void answer_query(struct call *call, enum query_kind kind, const struct evaluation_request *request,
                   resume_function *answer);

@@ -229,6 +229,15 @@ void call_destroy(struct call *call) {
     if (call->query != NULL) {
         query_release(call->query);
     }
+    if (call->rival != NULL) {
+        query_release(call->rival);
+    }
+    checkpoint_opening_release(call->opening);
+    checkpoint_release(call->checkpoint);
+    state_release(call->numbers);
+    if (call->into != NULL) {
+        model_release(call->into);
+    }
     if (call->created != NULL) {
         model_release(call->created);
     }

@@ -16,6 +16,8 @@
 #include "api/model_intake.h"
 #include "api/route.h"
 #include "api/target.h"
+#include "core/engine/checkpoint_store.h"
+#include "core/engine/state.h"
 
 /* Begins what is waited for: hands `completion` to the engine, or, where that
  * fails, leaves call->error and calls the completion itself. */
@@ -73,6 +75,14 @@ struct call {
     bool repeated;               /* or that an earlier one made */
     struct model_export *export; /* or NULL */
     uint64_t first, last;        /* numbers from the address or the query */
+
+    /* Versions of models. */
+    struct checkpoint *checkpoint;      /* referenced: that is taken, or that the call names */
+    struct checkpoint_opening *opening; /* referenced, or NULL */
+    resume_function *opened;            /* what goes on then */
+    struct state *numbers;              /* referenced: of that version */
+    struct model *into;                 /* referenced: the model that a promotion is for */
+    struct query *rival;                /* of a promotion: what the candidate answered */
 
     /* A long answer that is written piece by piece. */
     struct json_writer stream;

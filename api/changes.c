@@ -1,5 +1,5 @@
 /* What takes its place in the order of a model's batches without being one: PATCH
- * /v1/models/{model}, POST …/reset, POST …/clone.
+ * /v1/models/{model}, POST …/reset, POST …/clone, POST …/checkpoints/{number}/restore.
  *
  * Each is acknowledged like a batch, then waited for; when its turn has not come
  * after a while, the answer is 202 and the change will come all the same. */
@@ -9,6 +9,7 @@
 #include "api/model_answer.h"
 #include "api/precondition.h"
 #include "api/specification_json.h"
+#include "api/version.h"
 #include "core/base/memory.h"
 
 #define PATIENCE_SECONDS_DEFAULT 10.0
@@ -194,6 +195,28 @@ void changes_reset(struct call *call) {
         return;
     }
     call_wait(call, start_reset, resume_change_acknowledged, INFINITY);
+}
+
+/* --- restore ---------------------------------------------------------------------------- */
+
+static void start_restoring(struct call *call, struct completion *completion) {
+    if (engine_restore(call->api->engine, call->model, call->numbers, call->checkpoint->version,
+                       call->revision, completion, &call->entry, &call->retry_after_seconds,
+                       &call->error) != ERROR_NONE) {
+        completion_call(completion);
+    }
+}
+
+static void restore(struct call *call, bool expired) {
+    (void)expired; /* there is no patience to be over */
+    call_wait(call, start_restoring, resume_change_acknowledged, INFINITY);
+}
+
+void changes_restore(struct call *call) {
+    uint64_t version;
+    if (version_read(call, &version)) {
+        version_open(call, version, restore);
+    }
 }
 
 /* --- clone ------------------------------------------------------------------------------ */

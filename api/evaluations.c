@@ -1,6 +1,7 @@
 /* /v1/models/{model}/evaluations: the loss and every metric that fits it. */
 #include "api/answer_query.h"
 #include "api/handlers.h"
+#include "api/version.h"
 
 static void write_number(struct json_writer *json, const char *key, double value) {
     json_write_key(json, key);
@@ -159,11 +160,24 @@ static void answer_evaluation(struct call *call, bool expired) {
     call_answer_json(call, 200, json);
 }
 
-void evaluations_post(struct call *call) {
+static void ask(struct call *call, bool expired) {
+    (void)expired; /* there is no patience to be over */
     const struct evaluation_request request = {
         .top_k = call->intake->options.top_k,
         .confusion_matrix = call->intake->options.confusion_matrix,
         .per_example = call->intake->options.per_example,
     };
     answer_query(call, QUERY_EVALUATION, &request, answer_evaluation);
+}
+
+void evaluations_post(struct call *call) {
+    uint64_t version;
+    if (!call_read_integer(call, PARAMETER_CHECKPOINT, &version)) {
+        return;
+    }
+    if (version > 0) {
+        version_open(call, version, ask);
+    } else {
+        ask(call, false);
+    }
 }

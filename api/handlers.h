@@ -14,6 +14,16 @@ void models_delete(struct call *call);
 void changes_patch(struct call *call);
 void changes_reset(struct call *call);
 void changes_clone(struct call *call);
+void changes_restore(struct call *call);
+
+/* checkpoints.c */
+void checkpoints_post(struct call *call);
+void checkpoints_get_list(struct call *call);
+void checkpoints_describe(struct call *call);
+void checkpoints_delete(struct call *call);
+
+/* promotions.c */
+void promotions_post(struct call *call);
 
 /* batches.c */
 void batches_post(struct call *call);

@@ -159,6 +159,13 @@ static void write_engine(struct exposition *text, struct engine *engine) {
                 figures.memory_bytes_reserved);
     write_count(text, "mlpd_memory_limit_bytes", "gauge", "What the ledger may hold: --max-memory.",
                 figures.memory_bytes_max);
+    exposition_family(text, "mlpd_checkpoints_total", "counter", "Checkpoints that were kept.");
+    for (enum checkpoint_kind kind = 0; kind < CHECKPOINT_KINDS; kind++) {
+        exposition_unsigned(text, LABELS({"kind", checkpoint_kind_name(kind)}),
+                            all.checkpoints[kind]);
+    }
+    write_count(text, "mlpd_checkpoints_skipped_total", "counter",
+                "Automatic checkpoints that there was no room for.", all.checkpoints_skipped);
     write_count(text, "mlpd_workers", "gauge", "Threads that train and predict.", figures.workers);
     write_count(text, "mlpd_workers_busy", "gauge", "Those of them that are at work.",
                 figures.workers_busy);

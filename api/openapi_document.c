@@ -34,6 +34,7 @@ static const struct {
     {"batches", "Training, and what became of it."},
     {"loss", "The loss of each batch."},
     {"predictions", "Asking a model, and measuring it."},
+    {"versions", "Keeping a model's numbers, and going back to them."},
     {"server", "The process: its limits, health, figures and interface."},
 };
 
@@ -177,7 +178,7 @@ static void write_parameters_of_address(struct json_writer *json) {
     begin(json, "number");
     json_write_constant(json, "'name': 'number', 'in': 'path', 'required': true, 'schema': "
                               "{'type': 'integer', 'minimum': 1}, 'example': 1");
-    write_text(json, "description", "The number of the batch.");
+    write_text(json, "description", "The number of the batch, or the version of the checkpoint.");
     json_write_end_object(json);
 }
 
@@ -214,6 +215,9 @@ static void write_parameter(struct json_writer *json, const struct parameter_des
     json_write_begin_object(json);
     write_text(json, "name", row->name);
     write_text(json, "in", "query");
+    if (row->required) {
+        write_constant(json, "required", "true");
+    }
     write_text(json, "description", row->documentation);
     begin(json, "schema");
     json_write_constant(json, keywords[row->type]);
@@ -222,6 +226,9 @@ static void write_parameter(struct json_writer *json, const struct parameter_des
     }
     write_default(json, row);
     json_write_end_object(json);
+    if (row->example != NULL) {
+        write_text(json, "example", row->example);
+    }
     json_write_end_object(json);
 }
 

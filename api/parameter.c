@@ -86,6 +86,50 @@ const struct parameter_description parameter_descriptions[PARAMETER_COUNT] = {
             .documentation = "The field `per_example` of a JSON body, for every body: the loss of "
                              "each row, too.",
         },
+    [PARAMETER_CHECKPOINT] =
+        {
+            .name = "checkpoint",
+            .type = PARAMETER_INTEGER,
+            .minimum = 1,
+            .maximum = COUNT_MAX,
+            .fallback = 0,
+            .documentation = "Answer from this version of the model; left out: from its newest "
+                             "weights.",
+        },
+    [PARAMETER_AFTER_VERSION] =
+        {
+            .name = "after",
+            .type = PARAMETER_INTEGER,
+            .minimum = 0,
+            .maximum = COUNT_MAX,
+            .fallback = 0,
+            .documentation = "Begin behind this version: the `next` of the page before.",
+        },
+    [PARAMETER_INTO] =
+        {
+            .name = "into",
+            .type = PARAMETER_TEXT,
+            .required = true,
+            .example = "iris-2",
+            .documentation = "The name of the model that takes the numbers over.",
+        },
+    [PARAMETER_METRIC] =
+        {
+            .name = "metric",
+            .type = PARAMETER_TEXT,
+            .documentation = "What is compared: `loss` (the default); of classifications also "
+                             "`accuracy`, `precision`, `recall`, `f1`, `roc_auc`; of regressions "
+                             "`mae`, `rmse`, `r2`.",
+        },
+    [PARAMETER_MIN_DELTA] =
+        {
+            .name = "min_delta",
+            .type = PARAMETER_NUMBER,
+            .minimum = 0,
+            .maximum = 1e9,
+            .fallback = 0,
+            .documentation = "The candidate must be better by more than this.",
+        },
     [PARAMETER_AFTER_BATCH] =
         {
             .name = "after",

@@ -20,6 +20,11 @@ enum parameter {
     PARAMETER_OFFSET,
     PARAMETER_BATCH_SIZE,
     PARAMETER_PER_EXAMPLE,
+    PARAMETER_CHECKPOINT,
+    PARAMETER_AFTER_VERSION,
+    PARAMETER_INTO,
+    PARAMETER_METRIC,
+    PARAMETER_MIN_DELTA,
     PARAMETER_AFTER_BATCH,
     PARAMETER_LOSS_LIMIT,
     PARAMETER_LOSS_WAIT,
@@ -47,6 +52,8 @@ struct parameter_description {
                               * has no effect.  Booleans are false, texts empty. */
     bool yields;             /* not given, it leaves the word to the body; so the document
                               * tells no default, which generated clients may send */
+    bool required;           /* the handler refuses to be called without it */
+    const char *example;     /* of texts; NULL: none */
     const char *documentation;
 };
 

@@ -9,6 +9,7 @@
 
 #include "api/answer_query.h"
 #include "api/handlers.h"
+#include "api/version.h"
 #include "core/base/checked.h"
 
 #define PIECE_BYTES 32768
@@ -218,8 +219,32 @@ static void resume_step_reached(struct call *call, bool expired) {
     }
 }
 
+static void ask(struct call *call, bool expired) {
+    (void)expired; /* there is no patience to be over */
+    answer_query(call, QUERY_PREDICTION, NULL, answer_predictions);
+}
+
+/* Of a version, which is of one step for ever. */
+static void ask_version(struct call *call, uint64_t version) {
+    if (call->intake->options.min_step > 0) {
+        call_answer_problem(call, 422, "/min_step",
+                            "min_step together with the query parameter checkpoint, whose step "
+                            "is what it is");
+    } else {
+        version_open(call, version, ask);
+    }
+}
+
 /* Read your own writes: `min_step` waits as long as `Prefer: wait` says. */
 void predictions_post(struct call *call) {
+    uint64_t version;
+    if (!call_read_integer(call, PARAMETER_CHECKPOINT, &version)) {
+        return;
+    }
+    if (version > 0) {
+        ask_version(call, version);
+        return;
+    }
     const uint64_t wanted = call->intake->options.min_step;
     const uint64_t step = wanted > 0 ? model_look(call->model).step : 0;
     if (wanted > 0 && call->prefers_wait) {

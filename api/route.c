@@ -84,8 +84,9 @@ const struct route routes[] = {
                  .method = "PATCH",
                  .operation = "changeModel",
                  .summary = "Change settings, in the order of the batches",
-                 .description = "Optimizer settings, class weights and the output delta can "
-                                "change.  The change takes its place in the order of the batches; "
+                 .description = "Optimizer settings, class weights, the output delta and when "
+                                "checkpoints are taken can change.  The change takes its place in "
+                                "the order of the batches; "
                                 "`effective_step` is the first step that is trained with it.",
                  .scope = SCOPE_TRAIN,
                  .body = BODY_JSON,
@@ -341,7 +342,7 @@ const struct route routes[] = {
                  .scope = SCOPE_READ,
                  .body = BODY_PREDICTION,
                  .parameters = {PARAMETER_SCALE, PARAMETER_OFFSET, PARAMETER_TOP_K,
-                                PARAMETER_MIN_STEP},
+                                PARAMETER_MIN_STEP, PARAMETER_CHECKPOINT},
                  .hears = {HEADER_PREFER, HEADER_IF_MATCH},
                  .answers =
                      {
@@ -365,7 +366,8 @@ const struct route routes[] = {
                  .scope = SCOPE_READ,
                  .body = BODY_EVALUATION,
                  .parameters = {PARAMETER_SCALE, PARAMETER_OFFSET, PARAMETER_TOP_K,
-                                PARAMETER_CONFUSION_MATRIX, PARAMETER_PER_EXAMPLE},
+                                PARAMETER_CONFUSION_MATRIX, PARAMETER_PER_EXAMPLE,
+                                PARAMETER_CHECKPOINT},
                  .hears = {HEADER_IF_MATCH},
                  .answers =
                      {
@@ -375,6 +377,152 @@ const struct route routes[] = {
                      },
                  .errors = {410, 412},
                  .handle = evaluations_post,
+             },
+         }},
+    {.segments = {"v1", "models", MODEL_SEGMENT, "checkpoints"},
+     .tag = "versions",
+     .handlers =
+         {
+             {
+                 .method = "POST",
+                 .operation = "createCheckpoint",
+                 .summary = "Keep the model as it is",
+                 .description =
+                     "Weights, statistics and the optimizer's state, at this place in the order "
+                     "of the batches.  Versions are numbers that never repeat in a model.",
+                 .scope = SCOPE_TRAIN,
+                 .body = BODY_JSON,
+                 .body_schema = "CreateCheckpoint",
+                 .body_is_optional = true,
+                 .hears = {HEADER_PREFER, HEADER_IDEMPOTENCY_KEY, HEADER_IF_MATCH},
+                 .answers =
+                     {
+                         {.status = 201,
+                          .schema = "Checkpoint",
+                          .headers = "Location Preference-Applied Idempotent-Replayed",
+                          .when = "It is kept."},
+                         {.status = 202,
+                          .schema = "Waiting",
+                          .headers = "Location Preference-Applied Idempotent-Replayed",
+                          .when = "It waits for its turn."},
+                     },
+                 .errors = {409, 410, 412},
+                 .handle = checkpoints_post,
+             },
+             {
+                 .method = "GET",
+                 .operation = "listCheckpoints",
+                 .summary = "List the checkpoints",
+                 .description = "By version, a page at a time: while `has_more`, ask again with "
+                                "`after` set to `next`.",
+                 .scope = SCOPE_READ,
+                 .body = BODY_NONE,
+                 .parameters = {PARAMETER_LIST_LIMIT, PARAMETER_AFTER_VERSION},
+                 .hears = {HEADER_IF_MATCH},
+                 .answers =
+                     {
+                         {.status = 200, .schema = "CheckpointList", .when = "A page of the list."},
+                     },
+                 .errors = {412},
+                 .handle = checkpoints_get_list,
+             },
+         }},
+    {.segments = {"v1", "models", MODEL_SEGMENT, "checkpoints", NUMBER_SEGMENT},
+     .tag = "versions",
+     .handlers =
+         {
+             {
+                 .method = "GET",
+                 .operation = "describeCheckpoint",
+                 .summary = "Describe a checkpoint",
+                 .scope = SCOPE_READ,
+                 .body = BODY_NONE,
+                 .hears = {HEADER_IF_MATCH},
+                 .answers =
+                     {
+                         {.status = 200, .schema = "Checkpoint", .when = "What is kept."},
+                     },
+                 .errors = {412},
+                 .handle = checkpoints_describe,
+             },
+             {
+                 .method = "DELETE",
+                 .operation = "removeCheckpoint",
+                 .summary = "Remove a checkpoint",
+                 .description = "What is being answered from it is answered.",
+                 .scope = SCOPE_TRAIN,
+                 .body = BODY_NONE,
+                 .hears = {HEADER_IF_MATCH},
+                 .answers =
+                     {
+                         {.status = 204, .when = "It is gone."},
+                     },
+                 .errors = {409, 412},
+                 .handle = checkpoints_delete,
+             },
+         }},
+    {.segments = {"v1", "models", MODEL_SEGMENT, "checkpoints", NUMBER_SEGMENT, "restore"},
+     .tag = "versions",
+     .handlers =
+         {
+             {
+                 .method = "POST",
+                 .operation = "restoreCheckpoint",
+                 .summary = "Go back to a version, in the order of the batches",
+                 .description =
+                     "Weights, statistics, the optimizer's state and the step become those of the "
+                     "version; settings stay as they are, under a new revision.  "
+                     "`effective_step` is the first step that is trained from there.",
+                 .scope = SCOPE_TRAIN,
+                 .body = BODY_NONE,
+                 .hears = {HEADER_PREFER, HEADER_IF_MATCH},
+                 .answers =
+                     {
+                         {.status = 200,
+                          .schema = "Model",
+                          .headers = "ETag Preference-Applied",
+                          .when = "The model is that version."},
+                         {.status = 202,
+                          .schema = "Waiting",
+                          .headers = "ETag Preference-Applied",
+                          .when = "The restore waits for its turn."},
+                     },
+                 .errors = {409, 410, 412},
+                 .handle = changes_restore,
+             },
+         }},
+    {.segments = {"v1", "models", MODEL_SEGMENT, "promote"},
+     .tag = "versions",
+     .handlers =
+         {
+             {
+                 .method = "POST",
+                 .operation = "promoteModel",
+                 .summary = "Make a better model's numbers another's",
+                 .description =
+                     "The model of the address is the candidate.  It and the model `into` are "
+                     "evaluated on the rows of the body; if the candidate is better, the other "
+                     "model gets its weights, statistics, optimizer's state and step, at one "
+                     "place in the order of its batches, and what stood there is kept as a "
+                     "checkpoint.  Inputs, layers, loss and classes of the two must be the same.",
+                 .scope = SCOPE_TRAIN,
+                 .body = BODY_EVALUATION,
+                 .parameters = {PARAMETER_INTO, PARAMETER_METRIC, PARAMETER_MIN_DELTA,
+                                PARAMETER_SCALE, PARAMETER_OFFSET},
+                 .hears = {HEADER_PREFER, HEADER_IF_MATCH},
+                 .answers =
+                     {
+                         {.status = 200,
+                          .schema = "Promotion",
+                          .headers = "Preference-Applied",
+                          .when = "Both figures, and whether it was promoted."},
+                         {.status = 202,
+                          .schema = "Waiting",
+                          .headers = "Preference-Applied",
+                          .when = "It is better, and its numbers wait for their turn."},
+                     },
+                 .errors = {409, 410, 412, 504},
+                 .handle = promotions_post,
              },
          }},
     {.segments = {"v1", "server"},

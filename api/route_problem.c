@@ -26,7 +26,7 @@ const struct route_problem route_problems[] = {
     {
         .status = 404,
         .occurrence = BELOW_A_MODEL,
-        .when = "There is no such model, or no such batch of it.",
+        .when = "There is no such model, or no such batch or checkpoint of it.",
         .detail = "there is no model named iris",
     },
     {

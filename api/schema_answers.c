@@ -59,6 +59,8 @@ static const struct schema_field model_fields[] = {
     {"standardize", SCHEMA_BOOLEAN, NULL, ALWAYS},
     {"class_weights", "'type': ['object', 'null'], 'additionalProperties': {'type': 'number'}",
      NULL, ALWAYS},
+    {"checkpoints", SCHEMA_OR_NULL(SCHEMA_REF("CheckpointPolicy")),
+     "When they are taken by themselves; null: never.", ALWAYS},
     SIZES,
     FIGURES,
     {"weights_sha256", "'type': 'string', 'pattern': '^[0-9a-f]{64}$'", "Where it was asked for.",
@@ -277,6 +279,63 @@ static const struct schema_field regression_evaluation_fields[] = {
     {0},
 };
 
+/* --- versions --------------------------------------------------------------------------- */
+
+static const struct schema_field checkpoint_policy_fields[] = {
+    {"every_steps", "'type': ['integer', 'null'], 'minimum': 1", NULL, ALWAYS},
+    {"every_seconds", SCHEMA_FIGURE, NULL, ALWAYS},
+    {"keep", SCHEMA_COUNT, "The newest so many stay, beside the best.", ALWAYS},
+    {"best", "'type': ['string', 'null'], 'enum': ['loss', 'accuracy', null]", NULL, ALWAYS},
+    {0},
+};
+
+static const struct schema_field checkpoint_fields[] = {
+    {"version", "'type': 'integer', 'minimum': 1", "Its number, never given again.", ALWAYS},
+    {"kind", "'type': 'string', 'enum': ['manual', 'automatic', 'best', 'promotion']",
+     "best: the automatic one that the settings spare.", ALWAYS},
+    {"note", "'type': ['string', 'null']", NULL, ALWAYS},
+    {"step", SCHEMA_COUNT, "The model's.", ALWAYS},
+    {"examples", SCHEMA_COUNT, "Rows trained until then.", ALWAYS},
+    {"batch", SCHEMA_COUNT, "The last batch that was over; 0: none.", ALWAYS},
+    {"last_loss", SCHEMA_FIGURE, "The model's, as running_loss and running_accuracy.", ALWAYS},
+    {"running_loss", SCHEMA_FIGURE, NULL, ALWAYS},
+    {"running_accuracy", SCHEMA_FIGURE, NULL, ALWAYS},
+    {"bytes", SCHEMA_COUNT, "Of its numbers.", ALWAYS},
+    {"created_at", SCHEMA_TIME, NULL, ALWAYS},
+    {0},
+};
+
+static const struct schema_field checkpoint_list_fields[] = {
+    {"data", SCHEMA_LIST(SCHEMA_REF("Checkpoint")), NULL, ALWAYS},
+    {"has_more", SCHEMA_BOOLEAN, NULL, ALWAYS},
+    {"next", "'type': ['integer', 'null']", "For `after`.", ALWAYS},
+    {0},
+};
+
+static const struct schema_field compared_fields[] = {
+    {"model", SCHEMA_NAME, NULL, ALWAYS},
+    {"step", SCHEMA_COUNT, "The step of the weights that were evaluated.", ALWAYS},
+    {"value", SCHEMA_FIGURE, "Of the metric.", ALWAYS},
+    {0},
+};
+
+static const struct schema_field promotion_fields[] = {
+    {"promoted", SCHEMA_BOOLEAN, NULL, ALWAYS},
+    {"metric", SCHEMA_TEXT, "What was compared.", ALWAYS},
+    {"min_delta", SCHEMA_NUMBER, NULL, ALWAYS},
+    {"examples", SCHEMA_COUNT, "Rows that were evaluated.", ALWAYS},
+    {"candidate", SCHEMA_REF("ComparedModel"), NULL, ALWAYS},
+    {"target", SCHEMA_REF("ComparedModel"), "The model that it was to be promoted into.", ALWAYS},
+    {"effective_step", SCHEMA_COUNT, "The first step of the target that is trained from there.",
+     SOMETIMES},
+    {"version", SCHEMA_COUNT, "The checkpoint of the target that has the promoted numbers.",
+     SOMETIMES},
+    {"former_version", SCHEMA_COUNT, "The checkpoint of the target that has what stood before.",
+     SOMETIMES},
+    TABLE,
+    {0},
+};
+
 /* --- the process ---------------------------------------------------------------------- */
 
 static const struct schema_field limits_fields[] = {
@@ -285,6 +344,8 @@ static const struct schema_field limits_fields[] = {
     {"queue", SCHEMA_COUNT, "--max-queue: batches of one model that wait.", ALWAYS},
     {"queue_of_all_models", SCHEMA_COUNT, NULL, ALWAYS},
     {"idempotency_keys", SCHEMA_COUNT, "Of a model that are remembered.", ALWAYS},
+    {"checkpoints", SCHEMA_COUNT, "--max-checkpoints: of one model.", ALWAYS},
+    {"checkpoint_bytes", SCHEMA_COUNT, "--max-checkpoint-bytes: of one model.", ALWAYS},
     {"layers", SCHEMA_COUNT, NULL, ALWAYS},
     {"width", SCHEMA_COUNT, "Inputs, or units of a layer.", ALWAYS},
     {"parameters", SCHEMA_COUNT, "Of one model.", ALWAYS},
@@ -457,6 +518,12 @@ const struct schema answer_schemas[] = {
      "An ONNX file (IR 7, operators 13): `inputs` [batch, inputs] float32 to `outputs`, and the "
      "create body in metadata_props.",
      .keywords = SCHEMA_BINARY},
+    {"CheckpointPolicy", "When checkpoints are taken by themselves, made whole.",
+     .fields = checkpoint_policy_fields},
+    {"Checkpoint", "A version of a model.", .fields = checkpoint_fields},
+    {"CheckpointList", "A page of checkpoints.", .fields = checkpoint_list_fields},
+    {"ComparedModel", "One of two models and its figure.", .fields = compared_fields},
+    {"Promotion", "What a comparison of two models came to.", .fields = promotion_fields},
     {"Server", "This process.", .fields = server_fields},
     {"Build", "How the program was built.", .fields = build_fields},
     {"Libraries", "The versions of the libraries that run.", .fields = libraries_fields},

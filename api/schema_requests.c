@@ -260,6 +260,29 @@ static const struct schema_field layer_fields[] = {
     {0},
 };
 
+#define CHECKPOINTS SCHEMA_OR_NULL(SCHEMA_REF("CheckpointSettings"))
+
+static const struct schema_field checkpoint_settings_fields[] = {
+    {"every_steps", "'type': ['integer', 'null'], " SCHEMA_RANGE(1, CHECKPOINT_STEPS_MAX),
+     "One after each so many steps; this or `every_seconds`, or both.", SOMETIMES},
+    {"every_seconds",
+     "'type': ['number', 'null'], " SCHEMA_RANGE(CHECKPOINT_SECONDS_MIN, CHECKPOINT_SECONDS_MAX),
+     "One after the first batch that ends so long after the one before.", SOMETIMES},
+    {"keep",
+     "'type': ['integer', 'null'], 'default': " JSON_OF(CHECKPOINT_KEEP_DEFAULT) ", " SCHEMA_RANGE(
+         0, CHECKPOINT_KEEP_MAX),
+     "The newest so many stay, beside the best.", SOMETIMES},
+    {"best", "'type': ['string', 'null'], 'enum': ['loss', 'accuracy', null]",
+     "The one with the best running loss or running accuracy stays, too.", SOMETIMES},
+    {0},
+};
+
+static const struct schema_field create_checkpoint_fields[] = {
+    {"note", "'type': ['string', 'null'], 'maxLength': " JSON_OF(CHECKPOINT_NOTE_BYTES_MAX),
+     "What it is kept for.", SOMETIMES},
+    {0},
+};
+
 static const struct schema_field create_fields[] = {
     {"name", SCHEMA_NAME, NULL, ALWAYS},
     {"inputs", WIDTH, "Numbers of a row.", ALWAYS},
@@ -287,6 +310,8 @@ static const struct schema_field create_fields[] = {
      "Learn mean and variance of each input on line, and standardize by them.", SOMETIMES},
     {"class_weights", CLASS_WEIGHTS,
      "By class name, or by index where there are no names; one left out is 1.", SOMETIMES},
+    {"checkpoints", CHECKPOINTS, "When checkpoints are taken by themselves; left out: never.",
+     SOMETIMES},
     {0},
 };
 
@@ -295,6 +320,7 @@ static const struct schema_field change_fields[] = {
      SOMETIMES},
     {"output_delta", SCHEMA_REF("OutputDelta"), NULL, SOMETIMES},
     {"class_weights", CLASS_WEIGHTS, "All of them anew; null: none.", SOMETIMES},
+    {"checkpoints", CHECKPOINTS, "All of it anew; null: never.", SOMETIMES},
     {0},
 };
 
@@ -353,6 +379,10 @@ const struct schema request_schemas[] = {
                 "'learning_rate': 0.01}, 'classes': ['setosa', 'versicolor', 'virginica'], "
                 "'standardize': true}"},
     {"LayerSettings", "A layer; what is left out has a default.", .fields = layer_fields},
+    {"CheckpointSettings", "When checkpoints are taken by themselves.",
+     .fields = checkpoint_settings_fields},
+    {"CreateCheckpoint", "A note.", .fields = create_checkpoint_fields,
+     .example = "{'note': 'before the new sensors'}"},
     {"Activation", .write = write_activation},
     {"Normalization", .write = write_normalization},
     {"Initializer", .write = write_initializer},

@@ -137,6 +137,8 @@ static void write_limits(struct json_writer *json, const struct call *call,
     write_count(json, "queue", figures->queue_max);
     write_count(json, "queue_of_all_models", figures->backlog_max);
     write_count(json, "idempotency_keys", figures->keys_max);
+    write_count(json, "checkpoints", figures->checkpoints.count_max);
+    write_count(json, "checkpoint_bytes", figures->checkpoints.bytes_max);
     write_count(json, "layers", LAYERS_MAX);
     write_count(json, "width", WIDTH_MAX);
     write_count(json, "parameters", PARAMETERS_MAX);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/checkpoint_policy_json.h"
 #include "api/optimizer_json.h"
 #include "api/parameter.h"
 #include "core/base/memory.h"
@@ -246,6 +247,11 @@ static enum error_code read_member(const char *name, const json_t *value,
         code = read_classes(value, specification, error);
     } else if (strcmp(name, "standardize") == 0) {
         code = json_read_boolean(value, "/standardize", &specification->standardize, error);
+    } else if (strcmp(name, "checkpoints") == 0) {
+        code = checkpoint_policy_read(value, &specification->checkpoints, error);
+        if (code != ERROR_NONE) {
+            error_prefix_pointer(error, "/checkpoints");
+        }
     }
     return code;
 }
@@ -266,7 +272,7 @@ enum error_code specification_read(const json_t *body, struct specification *spe
     enum error_code code = json_check_members(
         body,
         "name inputs layers loss huber_delta output_delta optimizer seed classes standardize "
-        "class_weights",
+        "class_weights checkpoints",
         error);
     static const char *const required[] = {"inputs", "layers"};
     for (size_t i = 0; i < sizeof required / sizeof *required && code == ERROR_NONE; i++) {
@@ -320,7 +326,8 @@ static enum error_code change_class_weights(const json_t *value,
 
 static enum error_code read_change(const json_t *body, const struct specification *structure,
                                    struct specification *changed, struct error *error) {
-    enum error_code code = json_check_members(body, "optimizer output_delta class_weights", error);
+    enum error_code code =
+        json_check_members(body, "optimizer output_delta class_weights checkpoints", error);
     const json_t *optimizer = json_object_get(body, "optimizer");
     if (code == ERROR_NONE && optimizer != NULL) {
         code = optimizer_change(optimizer, &changed->optimizer, error);
@@ -331,6 +338,10 @@ static enum error_code read_change(const json_t *body, const struct specificatio
     const json_t *delta = json_object_get(body, "output_delta");
     if (code == ERROR_NONE && delta != NULL) {
         code = read_member("output_delta", delta, changed, error);
+    }
+    const json_t *checkpoints = json_object_get(body, "checkpoints");
+    if (code == ERROR_NONE && checkpoints != NULL) {
+        code = read_member("checkpoints", checkpoints, changed, error);
     }
     const json_t *weights = json_object_get(body, "class_weights");
     if (code == ERROR_NONE && weights != NULL) {
@@ -428,4 +439,6 @@ void specification_write(struct json_writer *json, const struct specification *s
     json_write_bool(json, specification->standardize);
     json_write_key(json, "class_weights");
     write_class_weights(json, specification, settings->class_weights);
+    json_write_key(json, "checkpoints");
+    checkpoint_policy_write(json, &settings->checkpoints);
 }

@@ -14,7 +14,7 @@ enum error_code specification_read(const json_t *body, struct specification *spe
                                    struct error *error);
 
 /* `changed` becomes `former` with the members of a PATCH body: optimizer settings,
- * class_weights, output_delta.  `structure` is the model's own specification; the
+ * class_weights, output_delta, checkpoints.  `structure` is the model's own specification; the
  * layers and classes of `changed` stay its, the class weights are `changed`'s own.
  * ERROR_INVALID with the pointer of the field, ERROR_MEMORY. */
 enum error_code specification_change(const json_t *body, const struct specification *structure,
@@ -24,7 +24,7 @@ enum error_code specification_change(const json_t *body, const struct specificat
 /* A seed: a whole number up to 2⁵³, which every JSON client can hold. */
 enum error_code specification_read_seed(const json_t *value, uint64_t *seed, struct error *error);
 
-/* Write the members, from "inputs" to "class_weights", made whole: those of
+/* Write the members, from "inputs" to "checkpoints", made whole: those of
  * `structure`, with the changeable ones of `settings`. */
 void specification_write(struct json_writer *json, const struct specification *structure,
                          const struct specification *settings);

@@ -150,6 +150,8 @@ static enum error_code start_engine(struct process *process, struct error *error
         .memory_bytes_max = options->memory_bytes_max,
         .queue_max = options->queue_max,
         .keys_max = options->keys_max,
+        .checkpoints = {.count_max = options->checkpoints_max,
+                        .bytes_max = options->checkpoint_bytes_max},
         .store = process->store,
         .codec = &specification_text,
         .reports = {end_by_store, log_damaged, log_recovered},

@@ -33,6 +33,8 @@ struct options {
     size_t body_bytes_max;
     size_t queue_max;
     size_t keys_max;
+    size_t checkpoints_max;
+    size_t checkpoint_bytes_max;
     const char *data; /* a directory, or NULL */
     enum store_durability durability;
     bool accept_numerics_change;

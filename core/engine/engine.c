@@ -62,6 +62,8 @@ enum error_code engine_create(const struct engine_settings *settings, struct eng
     ledger_init(&engine->ledger, settings->memory_bytes_max);
     engine->queue_max = settings->queue_max;
     engine->keys_max = settings->keys_max;
+    engine->checkpoints.limits = settings->checkpoints;
+    engine->checkpoints.writer = settings->store != NULL ? &engine->writer : NULL;
     pthread_mutex_init(&engine->keys_lock, NULL);
     engine->started_at = clock_monotonic_seconds();
     atomic_init(&engine->closed, false);
@@ -145,6 +147,7 @@ size_t engine_drain(struct engine *engine, double timeout_seconds) {
 size_t engine_destroy(struct engine *engine) {
     writer_stop(&engine->writer);
     scheduler_stop(&engine->scheduler);
+    writer_finish_tasks(&engine->writer);
     recovery_end(&engine->recovery);
     local_predictors_destroy(engine);
     registry_destroy(&engine->registry);
@@ -204,6 +207,7 @@ struct engine_figures engine_look(struct engine *engine) {
         .queue_max = engine->queue_max,
         .backlog_max = BACKLOG_MAX,
         .keys_max = engine->keys_max,
+        .checkpoints = engine->checkpoints.limits,
         .models_found = atomic_load_explicit(&engine->recovery.models_found, memory_order_relaxed),
         .models_read = atomic_load_explicit(&engine->recovery.models_read, memory_order_relaxed),
         .models_damaged = quarantine_count(&engine->quarantine),
@@ -222,6 +226,11 @@ struct statistics engine_statistics(struct engine *engine) {
     local_predictors_collect(engine, &all);
     all.cancelled = atomic_load_explicit(&outcomes->cancelled, memory_order_relaxed);
     all.dropped = atomic_load_explicit(&outcomes->dropped, memory_order_relaxed);
+    for (size_t i = 0; i < CHECKPOINT_KINDS; i++) {
+        all.checkpoints[i] = atomic_load_explicit(&outcomes->checkpoints[i], memory_order_relaxed);
+    }
+    all.checkpoints_skipped =
+        atomic_load_explicit(&outcomes->checkpoints_skipped, memory_order_relaxed);
     all.acknowledged = atomic_load_explicit(&outcomes->acknowledged, memory_order_relaxed);
     return all;
 }

@@ -35,10 +35,11 @@ struct engine_reports {
 };
 
 struct engine_settings {
-    size_t workers;          /* threads that compute, ≥ 1 */
-    size_t memory_bytes_max; /* --max-memory */
-    size_t queue_max;        /* batches one model may have waiting, --max-queue */
-    size_t keys_max;         /* idempotency keys a model, --idempotency-keys */
+    size_t workers;                       /* threads that compute, ≥ 1 */
+    size_t memory_bytes_max;              /* --max-memory */
+    size_t queue_max;                     /* batches one model may have waiting, --max-queue */
+    size_t keys_max;                      /* idempotency keys a model, --idempotency-keys */
+    struct checkpoint_limits checkpoints; /* --max-checkpoints, --max-checkpoint-bytes */
 
     /* Where models outlive the process, or NULL; not closed by the engine.  With one the engine
      * begins by recovering what it has, and takes no work until that is done. */
@@ -190,15 +191,40 @@ enum error_code engine_take_state(struct engine *engine, struct model *model, ui
                                   struct completion *acknowledged, struct entry **entry,
                                   double *retry_after_seconds, struct error *error);
 
-/* From this place on the model's numbers are those of `state`, its step and its count of
- * examples with them; settings stay as they are, under a new revision.  A slot of the
- * optimizer that the state lacks begins anew.  Takes a reference to the state.
- * ERROR_INVALID when the state is not one of such a network; else as engine_take_state, and
- * ERROR_STALE also when others change the settings all the time. */
+/* From this place on the model's numbers are those of `state` (its checkpoint `version`; 0: of
+ * none, only without a store), its step and its count of examples with them; settings stay as they
+ * are, under a new revision.  A slot of the optimizer that the state lacks begins anew.  Takes a
+ * reference to the state. ERROR_INVALID when the state is not one of such a network; else as
+ * engine_take_state, and ERROR_STALE also when others change the settings all the time. */
 enum error_code engine_restore(struct engine *engine, struct model *model, struct state *state,
-                               uint64_t revision, struct completion *acknowledged,
+                               uint64_t version, uint64_t revision, struct completion *acknowledged,
                                struct entry **entry, double *retry_after_seconds,
                                struct error *error);
+
+/* Keep what stands at this place in the order of the model's entries as a checkpoint
+ * (checkpoints.h), with a note ("" for none).  `*checkpoint`, which has its version, is
+ * referenced for the caller; WAIT_FOR_CHECKPOINT waits until it is kept.  `record` is of the
+ * key that the request came with, or NULL; where it is a repeat, `*repeated` says so and the
+ * checkpoint is the one that was made then.  A key is kept as long as its checkpoint.
+ * ERROR_EXISTS or ERROR_MEMORY where the model may have no more of them, ERROR_INVALID when
+ * the key came with another payload; else as engine_take_state. */
+enum error_code engine_checkpoint(struct engine *engine, struct model *model, const char *note,
+                                  struct key_record *record, uint64_t revision,
+                                  struct completion *acknowledged, struct checkpoint **checkpoint,
+                                  bool *repeated, double *retry_after_seconds, struct error *error);
+
+/* Another model's numbers become a checkpoint of this one; `*checkpoint`, pending or kept, is
+ * referenced for the caller.  ERROR_INVALID when they are not of such a network; ERROR_EXISTS or
+ * ERROR_MEMORY where the model may have no more checkpoints; ERROR_GONE. */
+enum error_code engine_adopt(struct model *model, struct state *numbers, const char *note,
+                             struct checkpoint **checkpoint, struct error *error);
+
+/* Restore an adopted checkpoint, and keep what stood before at that place of the model's order as
+ * another (entry->checkpoint), with that note.  As engine_restore and engine_adopt. */
+enum error_code engine_promote(struct engine *engine, struct model *model, struct state *numbers,
+                               uint64_t version, const char *former_note,
+                               struct completion *acknowledged, struct entry **entry,
+                               double *retry_after_seconds, struct error *error);
 
 /* --- queries ------------------------------------------------------------------ */
 
@@ -214,6 +240,7 @@ struct engine_figures {
     size_t workers_busy; /* that do not wait for work */
     size_t memory_bytes_max, memory_bytes_reserved;
     size_t queue_max, backlog_max, keys_max;
+    struct checkpoint_limits checkpoints;
     size_t models_found, models_read; /* of the store, at the start */
     size_t models_damaged;
     uint64_t tiles_helped; /* of large batches, by workers other than the trainer's */

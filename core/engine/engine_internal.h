@@ -28,8 +28,9 @@ struct engine {
     atomic_bool backing_up; /* one backup at a time */
     size_t queue_max;
     size_t keys_max;
-    pthread_mutex_t keys_lock; /* before the registry's */
-    struct key_table keys;     /* of models that were created; guarded by keys_lock */
+    struct checkpoint_keeping checkpoints; /* fixed once the writer runs */
+    pthread_mutex_t keys_lock;             /* before the registry's */
+    struct key_table keys;                 /* of models that were created; guarded by keys_lock */
     /* Of the threads that compute small predictions themselves; added to, never taken
      * from before the end. */
     _Atomic(struct local_predictor *) local_predictors;

@@ -45,6 +45,7 @@ static enum error_code look_for_former(struct engine *engine, const struct key_r
 static enum error_code register_model(struct engine *engine, struct model *model,
                                       struct key_record *record, struct key_record **former,
                                       struct error *error) {
+    model->checkpoints.keeping = &engine->checkpoints;
     pthread_mutex_lock(&engine->keys_lock);
     enum error_code code = find_former(engine, record, former, error);
     if (code == ERROR_NONE && *former == NULL) {
@@ -192,6 +193,7 @@ static enum error_code prepare_clone(struct engine *engine, struct model *model,
     code = model_create(name, &specification, &engine->ledger, &engine->backlog, engine->queue_max,
                         &entry->target, error);
     if (code == ERROR_NONE) {
+        entry->target->checkpoints.keeping = &engine->checkpoints;
         code = prepare_creation(engine, entry->target, NULL, &entry->creation, error);
     }
     if (code == ERROR_NONE) {

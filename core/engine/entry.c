@@ -2,6 +2,7 @@
 #include "core/engine/entry.h"
 
 #include "core/base/memory.h"
+#include "core/engine/checkpoint.h"
 #include "core/engine/creation.h"
 #include "core/engine/model.h"
 #include "core/engine/state.h"
@@ -93,6 +94,8 @@ void entry_release(struct entry *entry) {
     example_set_release(entry->set);
     settings_release(entry->settings);
     state_release(entry->numbers);
+    checkpoint_release(entry->checkpoint);
+    checkpoint_release(entry->source);
     key_record_release(entry->record);
     memory_free(entry->first);
     ledger_release(entry->model->ledger, ENTRY_BYTES + entry->first_bytes);

@@ -22,6 +22,7 @@
 #include "core/engine/key_table.h"
 #include "core/engine/settings.h"
 
+struct checkpoint;
 struct creation;
 struct model;
 struct query;
@@ -78,6 +79,12 @@ struct entry {
 
     /* ENTRY_TAKE and ENTRY_CLONE, which fill it; ENTRY_RESTORE, which reads it */
     struct state *numbers; /* referenced */
+
+    /* The same: what stands at this place, before it, is kept as this; or NULL */
+    struct checkpoint *checkpoint; /* referenced */
+    uint64_t restored;             /* ENTRY_RESTORE: the version that `numbers` are of; 0: none */
+    struct checkpoint *source;     /* referenced and pinned: that one, while it is submitted to be
+                                    * stored; or NULL */
 
     /* ENTRY_CREATION */
     struct query *query; /* referenced: makes the first weights, then completes `acknowledged` */

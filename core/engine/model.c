@@ -155,6 +155,7 @@ void model_release(struct model *model) {
     state_release(model->initial);
     history_free(&model->history);
     key_table_free(&model->keys);
+    checkpoints_free(&model->checkpoints);
     settings_release(model->settings);
     settings_release(model->acknowledged_settings);
     settings_release(model->training_settings);

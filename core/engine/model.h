@@ -16,6 +16,7 @@
 
 #include "core/base/ledger.h"
 #include "core/engine/backlog.h"
+#include "core/engine/checkpoints.h"
 #include "core/engine/entry.h"
 #include "core/engine/history.h"
 #include "core/engine/key_table.h"
@@ -51,6 +52,7 @@ struct model_log {
     double work;
     double since; /* monotonic seconds of the oldest; 0: there is none */
     bool in_snapshot;
+    bool urgent;                 /* the next one is due at once */
     uint64_t stored_row;         /* the last row of the loss history that is stored */
     struct model *older, *newer; /* of those that have something, by `since` */
 };
@@ -96,6 +98,7 @@ struct model {
                              empty, a running mean; 0: not known */
     struct history history;
     struct key_table keys; /* of batches */
+    struct checkpoints checkpoints;
     struct query_queue prompt_queries, long_queries;
     struct waiter *waiters;
 
@@ -103,6 +106,7 @@ struct model {
     struct settings *training_settings; /* in force at this place of the queue */
     float *first, *second;              /* the optimiser's slots, or NULL */
     size_t first_bytes;                 /* of a slot that came with changed settings */
+    double last_automatic_at;           /* monotonic seconds: a checkpoint; 0: not looked yet */
 
     struct model_log log; /* the writer's alone */
 

@@ -108,12 +108,19 @@ static void predict_together(const struct network *network, const struct weights
     }
 }
 
+/* Those that ask a version of their own are computed one by one. */
 static void predict_list(const struct network *network, const struct weights *weights,
                          struct query *list, const struct gathering *gathering) {
     while (list != NULL) {
         struct query *first = list;
         size_t rows = 0, queries = 0;
-        while (list != NULL && rows + list->examples.rows <= gathering->rows_max) {
+        if (first->numbers != NULL) {
+            predict_alone(network, &first->copy, first, gathering->scratch);
+            list = first->next;
+            continue;
+        }
+        while (list != NULL && list->numbers == NULL &&
+               rows + list->examples.rows <= gathering->rows_max) {
             rows += list->examples.rows;
             queries++;
             list = list->next;
@@ -156,7 +163,7 @@ void predictor_compute(struct model *model, struct query *list, void *scratch,
     predict_list(network, weights, list, &gathering);
     release(model, weights);
     for (struct query *query = list; query != NULL; query = query->next) {
-        query->step = step;
+        query->step = query->numbers != NULL ? query->copy.step : step;
         if (check_finite(query)) {
             statistics_count_prediction(statistics, query->examples.rows);
         }
@@ -190,6 +197,10 @@ static void let_predictions_in(void *context) {
 }
 
 static void copy_weights(struct worker *worker, struct model *model, struct query *query) {
+    query->step = query->copy.step;
+    if (query->numbers != NULL) {
+        return; /* they stand as they are */
+    }
     struct weights *weights = acquire(model);
     weights_copy(&query->copy, weights, &model->network,
                  (struct pause){let_predictions_in, worker});

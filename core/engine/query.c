@@ -6,6 +6,7 @@
 #include "core/base/checked.h"
 #include "core/base/memory.h"
 #include "core/engine/model.h"
+#include "core/engine/state.h"
 
 /* Arithmetic that may stand between two tiles of a training step: a fraction of
  * a millisecond.  In small networks the calls cost more than the arithmetic. */
@@ -54,7 +55,9 @@ static enum error_code reserve_answer(struct query *query, struct error *error) 
         code = buffer_reserve(&query->workspace,
                               evaluation_bytes(network, &query->evaluation_request, rows), error);
     }
-    if (code == ERROR_NONE && !query->prompt && query->kind != QUERY_INITIALIZATION) {
+    if (code == ERROR_NONE && query->numbers != NULL) {
+        query->copy = state_weights(query->numbers, network);
+    } else if (code == ERROR_NONE && !query->prompt && query->kind != QUERY_INITIALIZATION) {
         code = reserve_copy(query, error);
     }
     query->outputs.used = code == ERROR_NONE ? bytes : 0;
@@ -62,8 +65,15 @@ static enum error_code reserve_answer(struct query *query, struct error *error) 
 }
 
 enum error_code query_create(struct model *model, enum query_kind kind, struct examples *examples,
-                             const struct evaluation_request *request, struct query **result,
+                             const struct evaluation_request *request, struct query **query,
                              struct error *error) {
+    return query_create_of_version(model, kind, NULL, examples, request, query, error);
+}
+
+enum error_code query_create_of_version(struct model *model, enum query_kind kind,
+                                        struct state *numbers, struct examples *examples,
+                                        const struct evaluation_request *request,
+                                        struct query **result, struct error *error) {
     struct query *query = memory_allocate_object(sizeof *query);
     if (query == NULL) {
         return error_set(error, ERROR_MEMORY, NULL, "no memory for a query");
@@ -72,6 +82,7 @@ enum error_code query_create(struct model *model, enum query_kind kind, struct e
     atomic_init(&query->references, 1);
     query->kind = kind;
     query->model = model_reference(model);
+    query->numbers = numbers != NULL ? state_reference(numbers) : NULL;
     query->evaluation_request = request != NULL ? *request : (struct evaluation_request){0};
     examples_init(&query->examples, model->ledger);
     buffer_init(&query->outputs, model->ledger, "the outputs of a request");
@@ -106,7 +117,10 @@ void query_release(struct query *query) {
     examples_free(&query->examples);
     buffer_free(&query->outputs);
     buffer_free(&query->workspace);
-    weights_free(&query->copy);
+    if (query->numbers == NULL) {
+        weights_free(&query->copy);
+    }
+    state_release(query->numbers);
     ledger_release(query->model->ledger, query->copy_bytes);
     model_release(query->model);
     memory_free(query);

@@ -17,6 +17,7 @@
 #include "core/maths/metric.h"
 
 struct model;
+struct state;
 
 enum query_kind { QUERY_INITIALIZATION, QUERY_PREDICTION, QUERY_EVALUATION, QUERY_WEIGHTS_HASH };
 
@@ -25,10 +26,11 @@ enum query_kind { QUERY_INITIALIZATION, QUERY_PREDICTION, QUERY_EVALUATION, QUER
 struct query {
     atomic_uint references;
     enum query_kind kind;
-    bool prompt;         /* short enough to be answered between two tiles of training */
-    bool small;          /* and to be computed by the HTTP thread that asks (local_predictor.h) */
-    bool answered;       /* there; the asking thread's */
-    struct model *model; /* referenced */
+    bool prompt;           /* short enough to be answered between two tiles of training */
+    bool small;            /* and to be computed by the HTTP thread that asks (local_predictor.h) */
+    bool answered;         /* there; the asking thread's */
+    struct model *model;   /* referenced */
+    struct state *numbers; /* referenced: a version of the model that answers; NULL: the newest */
     struct examples examples;
     struct evaluation_request evaluation_request;
     struct completion *completion;
@@ -43,8 +45,8 @@ struct query {
 
     /* What a long query works with; in the ledger. */
     struct buffer workspace;
-    struct weights copy;
-    size_t copy_bytes;
+    struct weights copy; /* of the newest weights, or those of `numbers` themselves */
+    size_t copy_bytes;   /* 0: it is none of its own */
 };
 
 /* A query of that kind, with everything that its answer needs reserved and
@@ -53,6 +55,12 @@ struct query {
 enum error_code query_create(struct model *model, enum query_kind kind, struct examples *examples,
                              const struct evaluation_request *request, struct query **query,
                              struct error *error);
+
+/* The same of a version of the model, one of its states; takes a reference to it. */
+enum error_code query_create_of_version(struct model *model, enum query_kind kind,
+                                        struct state *numbers, struct examples *examples,
+                                        const struct evaluation_request *request,
+                                        struct query **query, struct error *error);
 
 struct query *query_reference(struct query *query);
 void query_release(struct query *query);

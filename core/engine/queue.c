@@ -71,6 +71,9 @@ static struct settings *withdraw_settings(struct model *model) {
 
 struct completion *queue_acknowledge(struct entry *entry, bool *queued) {
     struct model *model = entry->model;
+    if (entry->source != NULL) {
+        checkpoints_unpin(model, entry->source, entry->place);
+    }
     pthread_mutex_lock(&model->lock);
     if (entry->kind == ENTRY_BATCH) {
         entry->number = model->last_number = entry->number_given;
@@ -126,6 +129,12 @@ struct completion *queue_refuse(struct entry *entry, enum error_code refusal) {
     pthread_mutex_unlock(&model->lock);
     settings_release(former);
     waiters_complete(satisfied);
+    if (entry->checkpoint != NULL) {
+        checkpoints_settle(model, entry->checkpoint, refusal, 0);
+    }
+    if (entry->source != NULL) {
+        checkpoints_unpin(model, entry->source, 0);
+    }
     backlog_remove(model->backlog, 1);
     return acknowledged;
 }
@@ -267,6 +276,9 @@ void queue_drop(struct model *model, struct entry *entry) {
     pthread_mutex_unlock(&model->lock);
     if (entry->kind == ENTRY_CLONE) {
         registry_remove(entry->target); /* it will never be ready */
+    }
+    if (entry->checkpoint != NULL) {
+        checkpoints_settle(model, entry->checkpoint, ERROR_GONE, 0);
     }
     queue_finish(model, entry, &row, NULL);
 }

@@ -1,6 +1,7 @@
 /* Records of the log; see record.h. */
 #include "core/engine/record.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/checked.h"
@@ -19,6 +20,8 @@ uint32_t record_kind_of(const struct entry *entry) {
         return RECORD_SETTINGS;
     case ENTRY_RESET:
         return RECORD_RESET;
+    case ENTRY_RESTORE:
+        return RECORD_RESTORE;
     case ENTRY_CANCELLATION:
         return RECORD_CANCELLATION;
     default:
@@ -59,6 +62,17 @@ static void write_batches(const struct entry *entry, uint64_t rows, struct recor
     }
 }
 
+/* In front of the settings. */
+static enum error_code write_restore(const struct entry *entry, struct buffer *text,
+                                     struct error *error) {
+    struct record_restore restore = {.version = entry->restored};
+    if (entry->checkpoint != NULL) {
+        restore.former = entry->checkpoint->version;
+        snprintf(restore.note, sizeof restore.note, "%s", entry->checkpoint->note);
+    }
+    return buffer_append(text, &restore, sizeof restore, error);
+}
+
 enum error_code record_write(const struct entry *entry, uint64_t rows,
                              const struct specification_codec *codec, struct record_head *head,
                              struct buffer *text, struct store_payload *payload,
@@ -71,6 +85,12 @@ enum error_code record_write(const struct entry *entry, uint64_t rows,
     case ENTRY_BATCH:
         write_batches(entry, rows, head, payload);
         break;
+    case ENTRY_RESTORE:
+        code = write_restore(entry, text, error);
+        if (code != ERROR_NONE) {
+            return code;
+        }
+        /* fall through */
     case ENTRY_SETTINGS:
     case ENTRY_RESET:
         head->revision = entry->settings->revision;
@@ -171,6 +191,19 @@ static enum error_code read_settings(struct record_reader *record, const struct 
                : error_set(error, ERROR_MEMORY, NULL, "no memory for the settings of its log");
 }
 
+static enum error_code read_restore(struct record_reader *record, const struct model *model,
+                                    const struct specification_codec *codec, struct rest rest,
+                                    struct error *error) {
+    const size_t bytes = sizeof record->restore;
+    if (rest.bytes < bytes) {
+        return wrong("is shorter than it says", error);
+    }
+    memcpy(&record->restore, rest.data, bytes);
+    record->restore.note[CHECKPOINT_NOTE_BYTES_MAX] = '\0';
+    return read_settings(record, model, codec, (struct rest){rest.data + bytes, rest.bytes - bytes},
+                         error);
+}
+
 static enum error_code read_cancellation(struct record_reader *record, struct rest rest,
                                          struct error *error) {
     const size_t pair = 2 * sizeof(uint64_t);
@@ -199,6 +232,8 @@ enum error_code record_read(const struct store_entry *stored, const struct model
         return wrong("takes several places", error);
     }
     switch (stored->kind) {
+    case RECORD_RESTORE:
+        return read_restore(record, model, codec, rest, error);
     case RECORD_SETTINGS:
     case RECORD_RESET:
         return read_settings(record, model, codec, rest, error);
@@ -225,9 +260,12 @@ struct entry *record_entry(const struct record_reader *record, struct model *mod
     if (record->kind == RECORD_BATCHES) {
         return batch_entry(record, model, i);
     }
-    struct entry *entry =
-        entry_create(model, record->kind == RECORD_RESET ? ENTRY_RESET : ENTRY_SETTINGS);
+    static const enum entry_kind kinds[] = {[RECORD_SETTINGS] = ENTRY_SETTINGS,
+                                            [RECORD_RESET] = ENTRY_RESET,
+                                            [RECORD_RESTORE] = ENTRY_RESTORE};
+    struct entry *entry = entry_create(model, kinds[record->kind]);
     if (entry != NULL) {
+        entry->restored = record->restore.version;
         entry->settings = settings_reference(record->settings);
     }
     return entry;

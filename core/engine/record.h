@@ -7,12 +7,14 @@
  *                        [rows × outputs], sample weights float [rows]: what there is of them
  *   RECORD_SETTINGS      the create body with these settings (specification_codec.h)
  *   RECORD_RESET         the same
+ *   RECORD_RESTORE       struct record_restore, then the same
  *   RECORD_CANCELLATION  pairs of numbers: batches from the first to the second one of each
  *
  * little-endian, as every machine that mlpd runs on.  Pure functions on what the caller has. */
 #ifndef MLPD_CORE_ENGINE_RECORD_H
 #define MLPD_CORE_ENGINE_RECORD_H
 
+#include "core/engine/checkpoint.h"
 #include "core/engine/entry.h"
 #include "core/engine/specification_codec.h"
 #include "core/store/store.h"
@@ -22,7 +24,15 @@ enum record_kind {
     RECORD_BATCHES = 1,
     RECORD_SETTINGS = 2,
     RECORD_RESET = 3,
-    RECORD_CANCELLATION = 4
+    RECORD_CANCELLATION = 4,
+    RECORD_RESTORE = 5
+};
+
+/* What is restored, and what becomes of what stood before. */
+struct record_restore {
+    uint64_t version;
+    uint64_t former; /* the version that it is kept as; 0: it is not */
+    char note[CHECKPOINT_NOTE_BYTES_MAX + 1];
 };
 
 struct record_head {
@@ -58,7 +68,8 @@ struct record_reader {
     uint64_t count;
     struct example_set *set;   /* of batches, referenced */
     struct settings *settings; /* referenced */
-    const uint64_t *numbers;   /* [2 × pairs] of a cancellation, within the data */
+    struct record_restore restore;
+    const uint64_t *numbers; /* [2 × pairs] of a cancellation, within the data */
     size_t pairs;
 };
 
@@ -66,7 +77,8 @@ enum error_code record_read(const struct store_entry *stored, const struct model
                             const struct specification_codec *codec, struct record_reader *record,
                             struct error *error);
 
-/* Entry i of `count`: of batches and settings.  NULL when there is no memory. */
+/* Entry i of `count`: of batches and settings; of a restore without its numbers.  NULL when there
+ * is no memory. */
 struct entry *record_entry(const struct record_reader *record, struct model *model, uint64_t i);
 
 void record_reader_free(struct record_reader *record);

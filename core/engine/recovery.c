@@ -7,6 +7,7 @@
 
 #include "core/base/checked.h"
 #include "core/base/memory.h"
+#include "core/engine/checkpoint_store.h"
 #include "core/engine/clock.h"
 #include "core/engine/engine_internal.h"
 #include "core/engine/first_weights.h"
@@ -130,6 +131,8 @@ static enum error_code make_model(struct reading *reading) {
     }
     model->log.revision = model->settings->revision;
     model->log.place = row->covers;
+    model->checkpoints.keeping = &engine->checkpoints;
+    model->checkpoints.covered = row->covers;
     code = engine_reserve_predicting(engine, &model->network, reading->error);
     return code == ERROR_NONE ? make_weights(reading) : code;
 }
@@ -202,6 +205,9 @@ static enum error_code read_belongings(struct reading *reading) {
     const char *id = reading->row.id;
     enum error_code code = result_of(
         reading, store_read_history(reading->store, id, read_rows, reading, reading->error));
+    if (code == ERROR_NONE) {
+        code = checkpoint_store_recover(reading->model, reading->store, reading->error);
+    }
     return code != ERROR_NONE ? code
                               : result_of(reading, store_read_keys(reading->store, id, read_key,
                                                                    reading, reading->error));
@@ -209,17 +215,20 @@ static enum error_code read_belongings(struct reading *reading) {
 
 /* --- the log ------------------------------------------------------------------------ */
 
-static bool note_cancellation(const struct store_entry *stored, void *context) {
+static bool note_ahead(const struct store_entry *stored, void *context) {
     struct reading *reading = context;
     struct record_reader record;
-    if (stored->kind != RECORD_CANCELLATION) {
+    if (stored->kind != RECORD_CANCELLATION && stored->kind != RECORD_RESTORE) {
         return true;
     }
     reading->code =
         record_read(stored, reading->model, reading->engine->codec, &record, reading->error);
     if (reading->code == ERROR_NONE) {
-        reading->code = buffer_append(&reading->cancelled, record.numbers,
-                                      2 * record.pairs * sizeof(uint64_t), reading->error);
+        reading->code = stored->kind == RECORD_RESTORE
+                            ? checkpoint_store_note_restore(reading->model, &record.restore,
+                                                            stored->first, reading->error)
+                            : buffer_append(&reading->cancelled, record.numbers,
+                                            2 * record.pairs * sizeof(uint64_t), reading->error);
         record_reader_free(&record);
     }
     return reading->code == ERROR_NONE;
@@ -297,6 +306,14 @@ static enum error_code replay_entry(struct reading *reading, const struct record
                                     uint64_t i) {
     struct model *model = reading->model;
     struct entry *entry = record_entry(record, model, i);
+    if (entry != NULL && entry->kind == ENTRY_RESTORE) {
+        const enum error_code prepared =
+            checkpoint_store_prepare_restore(entry, &record->restore, reading->error);
+        if (prepared != ERROR_NONE) {
+            entry_release(entry);
+            return prepared;
+        }
+    }
     enum error_code code = entry == NULL ? ERROR_MEMORY : ERROR_NONE;
     while (entry != NULL && (code = queue_again(reading, entry)) != ERROR_NONE &&
            may_retry(reading, code)) {
@@ -347,12 +364,17 @@ static enum error_code read_log(struct reading *reading) {
         return ERROR_NONE;
     }
     enum error_code code =
-        result_of(reading, store_read_entries(reading->store, id, covers, note_cancellation,
-                                              reading, reading->error));
-    return code != ERROR_NONE
-               ? code
-               : result_of(reading, store_read_entries(reading->store, id, covers, replay, reading,
-                                                       reading->error));
+        result_of(reading, store_read_entries(reading->store, id, covers, note_ahead, reading,
+                                              reading->error));
+    if (code == ERROR_NONE) {
+        code = checkpoint_store_load_restored(reading->model, reading->store, reading->error);
+    }
+    if (code == ERROR_NONE) {
+        code = result_of(reading, store_read_entries(reading->store, id, covers, replay, reading,
+                                                     reading->error));
+    }
+    checkpoint_store_unload(reading->model); /* the entries have their own references */
+    return code;
 }
 
 /* --- all models ------------------------------------------------------------------- */

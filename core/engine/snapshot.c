@@ -84,7 +84,7 @@ static bool is_due(const struct snapshots *snapshots, const struct model *model,
     const struct model_log *log = &model->log;
     const uint64_t state = state_bytes(&model->network, STATE_SLOTS_MAX);
     return !log->in_snapshot &&
-           (snapshots->all || now - log->since >= SNAPSHOT_SECONDS ||
+           (snapshots->all || log->urgent || now - log->since >= SNAPSHOT_SECONDS ||
             log->bytes >= size_max(LOG_BYTES_MIN, LOG_BYTES_BY_STATE * state) ||
             log->work >= LOG_WORK_MIN + LOG_WORK_BY_STATE * (double)state);
 }
@@ -205,6 +205,7 @@ static bool store_end(struct snapshot *snapshot, struct writer *writer) {
         return false;
     }
     struct model_log *log = &model->log;
+    checkpoints_cover(model, snapshot->covers);
     log->bytes -= snapshot->bytes;
     log->work -= snapshot->work;
     if (is_listed(model)) { /* else it was deleted */
@@ -281,6 +282,7 @@ static void begin(struct snapshots *snapshots, struct model *model) {
     snapshot->work = model->log.work;
     snapshot->began_at = clock_monotonic_seconds();
     model->log.in_snapshot = true;
+    model->log.urgent = false;
     snapshots->running++;
     if (!prepare(snapshot, model)) {
         model->log.in_snapshot = false;
@@ -319,7 +321,9 @@ static void note(struct snapshots *snapshots, struct model *model, uint64_t byte
     }
 }
 
+/* A restore needs its checkpoint until a snapshot covers it: that shall not be long. */
 void snapshots_note(struct snapshots *snapshots, const struct entry *entry) {
+    entry->model->log.urgent |= entry->kind == ENTRY_RESTORE;
     const struct network *network = &entry->model->network;
     const uint64_t rows = entry->example_count;
     note(snapshots, entry->model, rows * (network->inputs + network->outputs) * sizeof(float),

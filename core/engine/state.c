@@ -114,6 +114,13 @@ float *state_slot(const struct state *state, size_t i) {
     return (float *)(void *)(after_head(state) + head->weights_bytes + i * head->slot_bytes);
 }
 
+void state_drop_slots(struct state *state) {
+    const size_t bytes = state->head->slot_count * state->head->slot_bytes;
+    state->head->slot_count = 0;
+    state->bytes -= bytes;
+    ledger_release(state->ledger, bytes);
+}
+
 size_t state_slots_of(const struct model *model) {
     return (model->first != NULL) + (model->second != NULL);
 }

@@ -70,6 +70,9 @@ struct weights state_weights(const struct state *state, const struct network *ne
 /* Slot i of slot_count, float [parameter_floats]. */
 float *state_slot(const struct state *state, size_t i);
 
+/* Give the slots up.  Before anyone else has the state. */
+void state_drop_slots(struct state *state);
+
 /* How many slots the model has at this place, and a copy of its numbers, in bounded pieces.
  * Only the worker that set `training`; the state was made for so many slots. */
 size_t state_slots_of(const struct model *model);

@@ -42,22 +42,27 @@ void state_blob_give_up(struct state_blob *blob, struct writer *writer) {
     }
 }
 
+enum error_code state_blob_read(struct store *store, uint64_t blob, struct state *state, size_t *at,
+                                struct error *error) {
+    size_t got = 0;
+    const size_t index = *at / STORE_CHUNK_BYTES_MAX;
+    if (store_read_chunk(store, blob, index, (char *)state->head + *at, state->bytes - *at, &got,
+                         error) != STORE_OK) {
+        return error->code = ERROR_DAMAGED;
+    }
+    *at += got;
+    return got == 0 || (*at < state->bytes && got != STORE_CHUNK_BYTES_MAX)
+               ? error_set(error, ERROR_DAMAGED, NULL, "a state in the store is too short")
+               : ERROR_NONE;
+}
+
 enum error_code state_blob_load(struct store *store, uint64_t blob, size_t bytes,
                                 struct ledger *ledger, struct state **result, struct error *error) {
     struct state *state = NULL;
     enum error_code code = state_create_raw(bytes, ledger, &state, error);
     size_t at = 0;
     while (code == ERROR_NONE && at < bytes) {
-        size_t got = 0;
-        const enum store_result read =
-            store_read_chunk(store, blob, at / STORE_CHUNK_BYTES_MAX, (char *)state->head + at,
-                             bytes - at, &got, error);
-        at += got;
-        if (read != STORE_OK) {
-            code = error->code = ERROR_DAMAGED;
-        } else if (got == 0 || (at < bytes && got != STORE_CHUNK_BYTES_MAX)) {
-            code = error_set(error, ERROR_DAMAGED, NULL, "a state in the store is too short");
-        }
+        code = state_blob_read(store, blob, state, &at, error);
     }
     if (code != ERROR_NONE && state != NULL) {
         state_release(state);

@@ -26,6 +26,11 @@ static inline bool state_blob_is_whole(const struct state_blob *blob) {
 /* What was written of it goes again. */
 void state_blob_give_up(struct state_blob *blob, struct writer *writer);
 
+/* Read the next chunk of a blob into a state (state_create_raw); `*at` counts the bytes.
+ * ERROR_DAMAGED. */
+enum error_code state_blob_read(struct store *store, uint64_t blob, struct state *state, size_t *at,
+                                struct error *error);
+
 /* Read a whole state of `bytes` bytes, to be checked (state_check).  ERROR_DAMAGED,
  * ERROR_MEMORY. */
 enum error_code state_blob_load(struct store *store, uint64_t blob, size_t bytes,

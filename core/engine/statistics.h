@@ -15,6 +15,7 @@
 
 #include "core/base/histogram.h"
 #include "core/base/memory.h"
+#include "core/engine/checkpoint.h"
 
 /* Written by one worker, read by any thread. */
 struct worker_statistics {
@@ -31,6 +32,8 @@ struct shared_statistics {
     atomic_uint_fast64_t acknowledged; /* batches */
     atomic_uint_fast64_t cancelled;
     atomic_uint_fast64_t dropped;
+    atomic_uint_fast64_t checkpoints[CHECKPOINT_KINDS]; /* kept */
+    atomic_uint_fast64_t checkpoints_skipped; /* automatic ones that there was no room for */
 };
 
 /* All of it at about one instant. */
@@ -38,6 +41,7 @@ struct statistics {
     uint64_t acknowledged, trained, diverged, cancelled, dropped; /* batches */
     uint64_t examples;
     uint64_t predictions, prediction_rows;
+    uint64_t checkpoints[CHECKPOINT_KINDS], checkpoints_skipped;
     struct histogram_counts batch, wait;
 };
 

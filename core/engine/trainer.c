@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "core/base/checked.h"
+#include "core/engine/checkpointing.h"
 #include "core/engine/clock.h"
 #include "core/engine/creation.h"
 #include "core/engine/queue.h"
@@ -138,8 +139,8 @@ static void train_batch(struct worker *worker, struct model *model, struct train
     row->state = diverged ? ENTRY_DIVERGED : ENTRY_DONE;
 }
 
-/* Published once, when all are done. */
-static void train_run(struct worker *worker, struct model *model, struct run *run) {
+/* Published once, when all are done.  True when steps were taken. */
+static bool train_run(struct worker *worker, struct model *model, struct run *run) {
     struct weights *spare = wait_for_spare(worker, model);
     /* Only the trainer publishes, so the published version cannot change here. */
     const struct weights *published = weights_published(&model->weights);
@@ -162,6 +163,7 @@ static void train_run(struct worker *worker, struct model *model, struct run *ru
         publish(model, spare, training.step, training.examples, now);
     }
     queue_finish_run(model, run, &worker->statistics);
+    return training.from == spare;
 }
 
 /* --- other entries ------------------------------------------------------------------ */
@@ -245,15 +247,24 @@ static void copy_to_target(struct worker *worker, struct model *model, struct en
 
 /* It was made for as many slots as the settings in force here need. */
 static void take_state(struct worker *worker, struct model *model, struct entry *entry) {
-    state_take(entry->numbers, model, (struct pause){serve_predictions, worker});
+    const struct pause pause = {serve_predictions, worker};
+    if (entry->checkpoint != NULL) {
+        checkpointing_take(model, entry->checkpoint, pause);
+    } else {
+        state_take(entry->numbers, model, pause);
+    }
     finish_change(worker, model, entry);
 }
 
 static void restore(struct worker *worker, struct model *model, struct entry *entry) {
     const struct state_head *head = entry->numbers->head;
+    const struct pause pause = {serve_predictions, worker};
+    if (entry->checkpoint != NULL) {
+        checkpointing_take(model, entry->checkpoint, pause);
+    }
     put_in_force(worker, model, entry);
     struct weights *spare = wait_for_spare(worker, model);
-    state_put(entry->numbers, model, spare, (struct pause){serve_predictions, worker});
+    state_put(entry->numbers, model, spare, pause);
     publish(model, spare, head->step, head->examples, clock_wall_seconds());
     finish_change(worker, model, entry);
 }
@@ -267,7 +278,9 @@ static double finish_run(struct worker *worker, struct model *model, struct run 
     }
     switch (entry->kind) {
     case ENTRY_BATCH:
-        train_run(worker, model, run);
+        if (train_run(worker, model, run)) {
+            checkpointing_look(model, (struct pause){serve_predictions, worker});
+        }
         return run->work;
     case ENTRY_SETTINGS:
         put_in_force(worker, model, entry);
@@ -307,12 +320,13 @@ void trainer_turn(struct worker *worker, struct model *model) {
         .work = TRAINING_TURN_WORK,
         .work_of_batch = BATCH_WORK,
         .work_of_example = example_work(model),
-        /* A batch that diverges leaves moments of its inputs in the version that it was
-         * to become: it may not be the one that it started from. */
-        .entries = model->network.standardize ? 1 : RUN_ENTRIES_MAX,
     };
+    /* A batch that diverges leaves moments of its inputs in the version that it was
+     * to become: it may not be the one that it started from. */
+    const size_t run_max = model->network.standardize ? 1 : RUN_ENTRIES_MAX;
     do {
         struct run run;
+        limit.entries = size_min(run_max, checkpointing_run_limit(model));
         if (!queue_next_run(model, &limit, &run)) {
             return;
         }

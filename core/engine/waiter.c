@@ -24,10 +24,19 @@ struct waiter *waiter_create_for_numbers(struct key_record *record) {
     return waiter;
 }
 
+struct waiter *waiter_create_for_checkpoint(struct checkpoint *checkpoint) {
+    struct waiter *waiter = waiter_create(WAIT_FOR_CHECKPOINT, 0, NULL);
+    if (waiter != NULL) {
+        waiter->checkpoint = checkpoint_reference(checkpoint);
+    }
+    return waiter;
+}
+
 void waiter_release(struct waiter *waiter) {
     /* Acquire and release: the last one out sees all that the others wrote. */
     if (atomic_fetch_sub_explicit(&waiter->references, 1, memory_order_acq_rel) == 1) {
         key_record_release(waiter->record);
+        checkpoint_release(waiter->checkpoint);
         memory_free(waiter);
     }
 }
@@ -46,6 +55,8 @@ static bool condition_holds(struct model *model, const struct waiter *waiter) {
                atomic_load_explicit(&waiter->record->refused, memory_order_acquire);
     case WAIT_FOR_MODEL:
         return model->ready;
+    case WAIT_FOR_CHECKPOINT:
+        return waiter->checkpoint->status != CHECKPOINT_PENDING;
     }
     return true;
 }

@@ -16,24 +16,27 @@
 
 #include "core/engine/completion.h"
 
+struct checkpoint;
 struct entry;
 struct key_record;
 struct model;
 
 enum waiter_condition {
-    WAIT_FOR_ENTRY,   /* `entry` is finished */
-    WAIT_FOR_STEP,    /* the published weights are of step `value` or later */
-    WAIT_FOR_HISTORY, /* the history has a row of a batch above `value` */
-    WAIT_FOR_NUMBERS, /* what was accepted under the key of `record` has its numbers */
-    WAIT_FOR_MODEL    /* the model is ready: it can be found */
+    WAIT_FOR_ENTRY,     /* `entry` is finished */
+    WAIT_FOR_STEP,      /* the published weights are of step `value` or later */
+    WAIT_FOR_HISTORY,   /* the history has a row of a batch above `value` */
+    WAIT_FOR_NUMBERS,   /* what was accepted under the key of `record` has its numbers */
+    WAIT_FOR_MODEL,     /* the model is ready: it can be found */
+    WAIT_FOR_CHECKPOINT /* `checkpoint` is kept, or lost */
 };
 
 struct waiter {
     atomic_uint references;
     enum waiter_condition condition;
     uint64_t value;
-    const struct entry *entry; /* outlives the waiting */
-    struct key_record *record; /* referenced; of WAIT_FOR_NUMBERS */
+    const struct entry *entry;     /* outlives the waiting */
+    struct key_record *record;     /* referenced; of WAIT_FOR_NUMBERS */
+    struct checkpoint *checkpoint; /* referenced; of WAIT_FOR_CHECKPOINT */
 
     /* Guarded by the model's lock. */
     struct completion *completion;
@@ -49,6 +52,9 @@ struct waiter *waiter_create(enum waiter_condition condition, uint64_t value,
 /* A waiter for the numbers of a record; takes a reference to it.  NULL when there is no
  * memory. */
 struct waiter *waiter_create_for_numbers(struct key_record *record);
+
+/* A waiter for a checkpoint; takes a reference to it.  NULL when there is no memory. */
+struct waiter *waiter_create_for_checkpoint(struct checkpoint *checkpoint);
 
 void waiter_release(struct waiter *waiter);
 

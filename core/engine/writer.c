@@ -307,6 +307,14 @@ void writer_stop(struct writer *writer) {
         entry_release(entry);
     }
     group_destroy(writer->group);
+}
+
+void writer_finish_tasks(struct writer *writer) {
+    struct writer_task *task;
+    while ((task = pop_task(writer)) != NULL) {
+        while (task->step(task, writer)) {
+        }
+    }
     pthread_cond_destroy(&writer->submitted);
     pthread_mutex_destroy(&writer->lock);
 }

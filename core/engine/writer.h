@@ -69,6 +69,9 @@ void writer_stop(struct writer *writer);
  * `acknowledged` of each is called once it has its own. */
 void writer_submit(struct writer *writer, struct entry *const *entries, size_t count);
 
+/* After writer_stop and the end of the workers: do what they handed in since. */
+void writer_finish_tasks(struct writer *writer);
+
 /* Any thread. */
 void writer_add_task(struct writer *writer, struct writer_task *task);
 

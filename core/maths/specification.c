@@ -371,13 +371,30 @@ static enum error_code check_classes(const struct specification *s, struct error
     return ERROR_NONE;
 }
 
+static enum error_code check_checkpoints(const struct specification *s, struct error *error) {
+    const struct checkpoint_policy *policy = &s->checkpoints;
+    if (!checkpoint_policy_is_on(policy)) {
+        return ERROR_NONE;
+    }
+    if (policy->best == CHECKPOINT_METRIC_ACCURACY && !loss_functions[s->loss].classifies) {
+        return error_set(error, ERROR_INVALID, "/checkpoints/best",
+                         "a regression (loss %s) has no accuracy; allowed is loss",
+                         loss_functions[s->loss].name);
+    }
+    if (policy->keep == 0 && policy->best == CHECKPOINT_METRIC_NONE) {
+        return error_set(error, ERROR_INVALID, "/checkpoints/keep",
+                         "keep 0 without best keeps none of the checkpoints");
+    }
+    return ERROR_NONE;
+}
+
 enum error_code specification_check(const struct specification *s, struct error *error) {
     enum error_code code = ERROR_NONE;
     for (size_t l = 0; l < s->layer_count && code == ERROR_NONE; l++) {
         code = check_layer(s, l, error);
     }
     static enum error_code (*const checks[])(const struct specification *, struct error *) = {
-        check_size, check_loss, check_optimizer, check_schedule, check_classes};
+        check_size, check_loss, check_optimizer, check_schedule, check_classes, check_checkpoints};
     for (size_t i = 0; i < sizeof checks / sizeof *checks && code == ERROR_NONE; i++) {
         code = checks[i](s, error);
     }

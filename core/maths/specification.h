@@ -38,6 +38,27 @@ struct layer_specification {
     enum initializer initializer; /* INITIALIZER_UNSET: by the activation */
 };
 
+/* By what the best of a model's automatic checkpoints is chosen. */
+enum checkpoint_metric {
+    CHECKPOINT_METRIC_NONE,
+    CHECKPOINT_METRIC_LOSS,    /* the running loss, lower is better */
+    CHECKPOINT_METRIC_ACCURACY /* the running accuracy */
+};
+
+#define CHECKPOINT_SECONDS_MIN 1.0
+#define CHECKPOINT_SECONDS_MAX 1e9
+#define CHECKPOINT_STEPS_MAX 1000000000000
+#define CHECKPOINT_KEEP_MAX 10000
+#define CHECKPOINT_KEEP_DEFAULT 5
+
+/* When a model's numbers are kept by themselves. */
+struct checkpoint_policy {
+    uint64_t every_steps; /* 0: not by steps */
+    double every_seconds; /* 0: not by time */
+    size_t keep;          /* so many of them, beside the best */
+    enum checkpoint_metric best;
+};
+
 struct specification {
     size_t inputs;
     size_t layer_count;
@@ -54,6 +75,7 @@ struct specification {
     char **classes;        /* [class_count], owned */
     uint32_t *class_order; /* [class_count] indices by name; made by specification_complete */
     float *class_weights;  /* [specification_classes()], owned, or NULL */
+    struct checkpoint_policy checkpoints;
 };
 
 /* A specification without layers, every optional field at "left out". */
@@ -75,7 +97,7 @@ enum error_code specification_complete(struct specification *specification, stru
 enum error_code specification_check(const struct specification *specification, struct error *error);
 
 /* `copy` becomes a specification of its own with the structure and classes of
- * `structure` and the optimiser, output delta, seed and class weights of
+ * `structure` and the optimiser, output delta, seed, class weights and checkpoints of
  * `settings`.  ERROR_MEMORY. */
 enum error_code specification_copy(struct specification *copy,
                                    const struct specification *structure,
@@ -86,6 +108,17 @@ enum error_code specification_copy(struct specification *copy,
 enum error_code specification_copy_settings(struct specification *copy,
                                             const struct specification *settings,
                                             struct error *error);
+
+/* Does it make automatic checkpoints at all? */
+static inline bool checkpoint_policy_is_on(const struct checkpoint_policy *policy) {
+    return policy->every_steps > 0 || policy->every_seconds > 0;
+}
+
+/* Do the numbers of one mean the same in the other?  Inputs, layers, loss and classes; not
+ * how they are trained.  ERROR_INVALID with the first difference, `a` against `b`.  Both
+ * complete. */
+enum error_code specification_check_alike(const struct specification *a,
+                                          const struct specification *b, struct error *error);
 
 /* Units of the last layer. */
 size_t specification_outputs(const struct specification *specification);

@@ -16,6 +16,7 @@
 #include "tests/integration/suites.h"
 
 static Suite *(*const suites[])(void) = {
+    checkpoints_suite,    promotions_suite,   stored_suite, /* versions */
     models_suite,         batches_suite,      changes_suite,     idempotency_suite,
     preconditions_suite,  prefer_suite,       predictions_suite, evaluations_suite,
     normalization_suite,  loss_suite,         health_suite,      bad_input_suite,

@@ -10,6 +10,9 @@
 Suite *models_suite(void);
 Suite *batches_suite(void);
 Suite *changes_suite(void);
+Suite *checkpoints_suite(void);
+Suite *promotions_suite(void);
+Suite *stored_suite(void);
 Suite *idempotency_suite(void);
 Suite *preconditions_suite(void);
 Suite *prefer_suite(void);

@@ -161,7 +161,7 @@ START_TEST(test_metadata_makes_it_a_whole_model) {
     json_object_foreach(file.config, key, value) {
         ck_assert_msg(json_equal(value, json_object_get(described->json, key)), "%s", key);
     }
-    ck_assert_uint_eq(json_object_size(file.config), 10); /* all that a create body may have */
+    ck_assert_uint_eq(json_object_size(file.config), 11); /* all that a create body may have */
     want_equal_text(file_fact(&file, "format"), "pt");
     want_equal_text(file_fact(&file, "name"), "m");
     want_equal_text(file_fact(&file, "numerics_fingerprint"),

@@ -167,6 +167,22 @@ static const json_t *example_of(const struct operation *operation) {
     return json_object_get(json_object_get(content_of(operation), "application/json"), "example");
 }
 
+/* "?name=example" of each parameter that the query must have. */
+static void write_required(const struct operation *operation, char *query, size_t size) {
+    size_t i;
+    json_t *reference;
+    query[0] = '\0';
+    json_array_foreach(json_object_get(operation->node, "parameters"), i, reference) {
+        const json_t *parameter = resolve(operation->root, reference);
+        const size_t used = strlen(query);
+        if (json_is_true(json_object_get(parameter, "required"))) {
+            snprintf(query + used, size - used, "%c%s=%s", used > 0 ? '&' : '?',
+                     json_string_value(json_object_get(parameter, "name")),
+                     json_string_value(json_object_get(parameter, "example")));
+        }
+    }
+}
+
 static const struct answer *call_with_example(const struct operation *operation,
                                               const char *query) {
     char path[300];
@@ -185,7 +201,9 @@ static const struct answer *call_with_example(const struct operation *operation,
 static void expect_refused_beyond(const struct operation *operation, const char *name,
                                   double number) {
     char query[128];
-    snprintf(query, sizeof query, "?%s=%.17g", name, number);
+    write_required(operation, query, sizeof query);
+    const size_t used = strlen(query);
+    snprintf(query + used, sizeof query - used, "%c%s=%.17g", used > 0 ? '&' : '?', name, number);
     const struct answer *answer = call_with_example(operation, query);
     want_detail(want_problem(answer, 422, NULL), name);
 }
@@ -208,6 +226,7 @@ static void expect_bounds(const struct operation *operation) {
 START_TEST(test_documented_bounds_of_query_parameters_are_those_that_hold) {
     create("{'name': '" EXAMPLE_MODEL "', 'inputs': 4, 'layers': [3], 'classes': ['setosa', "
            "'versicolor', 'virginica']}");
+    post("/v1/models/" EXAMPLE_MODEL "/clone", "{'name': 'iris-2'}");
     for_each_operation(expect_bounds);
 }
 END_TEST
@@ -240,7 +259,9 @@ START_TEST(test_documented_media_types_of_bodies_are_taken_and_no_others) {
 END_TEST
 
 static void expect_example_to_work(const struct operation *operation) {
-    const struct answer *answer = call_with_example(operation, "");
+    char query[128];
+    write_required(operation, query, sizeof query);
+    const struct answer *answer = call_with_example(operation, query);
     ck_assert_msg(example_of(operation) == NULL || answer->status == 200 || answer->status == 201,
                   "found %ld: %s; wanted the example of %s %s to be taken", answer->status,
                   answer->body, operation->method, operation->path);
@@ -248,13 +269,16 @@ static void expect_example_to_work(const struct operation *operation) {
 
 /* Those that are text: tables. */
 static void expect_tables_to_work(const struct operation *operation) {
+    char query[128], path[300];
+    write_required(operation, query, sizeof query);
+    snprintf(path, sizeof path, "%s%s", operation->path, query);
     const char *type;
     json_t *content;
     json_object_foreach((json_t *)content_of(operation), type, content) {
         const char *text = json_string_value(json_object_get(content, "example"));
         if (text != NULL) {
             want_status(request((struct call){.method = operation->method,
-                                              .path = operation->path,
+                                              .path = path,
                                               .headers = "Prefer: wait=60",
                                               .type = type,
                                               .body = text,
@@ -282,7 +306,7 @@ START_TEST(test_examples_of_bodies_are_taken) {
     for_each_operation(run_example);
     tables = 0;
     for_each_operation(expect_tables_to_work);
-    ck_assert_uint_eq(tables, 3);
+    ck_assert_uint_eq(tables, 4);
     want_json(want_status(get("/v1/models/" EXAMPLE_MODEL), 200), "/seed", "7");
     want_status(get("/v1/models/iris-2"), 200);
 }

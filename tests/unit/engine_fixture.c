@@ -112,10 +112,12 @@ void fixture_pause(double deadline, const char *condition) {
 /* --- engines and models --------------------------------------------------------- */
 
 struct engine *fixture_engine(size_t workers) {
-    const struct engine_settings settings = {.workers = workers,
-                                             .memory_bytes_max = (size_t)4 << 30,
-                                             .queue_max = FIXTURE_QUEUE_MAX,
-                                             .keys_max = 1000};
+    const struct engine_settings settings = {
+        .workers = workers,
+        .memory_bytes_max = (size_t)4 << 30,
+        .queue_max = FIXTURE_QUEUE_MAX,
+        .keys_max = 1000,
+        .checkpoints = {.count_max = 8, .bytes_max = (size_t)1 << 30}};
     struct engine *engine;
     struct error error;
     ck_assert_msg(engine_create(&settings, &engine, &error) == ERROR_NONE, "%s", error.message);

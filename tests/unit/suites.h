@@ -82,6 +82,7 @@
     SUITE(engine_waiter)                                                                           \
     SUITE(key_table)                                                                               \
     SUITE(engine_keys)                                                                             \
+    SUITE(engine_checkpoints)                                                                      \
     SUITE(engine_crowd)                                                                            \
     SUITE(engine_queue)                                                                            \
     SUITE(engine_trainer)                                                                          \

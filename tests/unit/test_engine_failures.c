@@ -357,7 +357,7 @@ static enum error_code try_restore(struct stage *stage, struct error *error) {
     struct entry *entry;
     double retry_after_seconds;
     const enum error_code code =
-        engine_restore(stage->engine, stage->model, stage->state, 0, &stage->latch.completion,
+        engine_restore(stage->engine, stage->model, stage->state, 0, 0, &stage->latch.completion,
                        &entry, &retry_after_seconds, error);
     memory_fail_after(-1); /* what follows is the test's own */
     if (code == ERROR_NONE) {
@@ -373,6 +373,60 @@ START_TEST(test_a_state_that_cannot_be_taken_or_restored_leaves_nothing) {
     fail_in_turn(&stage, "taking a state", try_take, 2);
     AWAIT(engine_look(stage.engine).backlog == 0);
     fail_in_turn(&stage, "a restore", try_restore, 2);
+    state_release(stage.state);
+    end(&stage);
+}
+END_TEST
+
+static enum error_code try_checkpoint(struct stage *stage, struct error *error) {
+    struct checkpoint *checkpoint;
+    bool repeated;
+    double retry_after_seconds;
+    const enum error_code code =
+        engine_checkpoint(stage->engine, stage->model, "a note", NULL, 0, &stage->latch.completion,
+                          &checkpoint, &repeated, &retry_after_seconds, error);
+    memory_fail_after(-1); /* what follows is the test's own */
+    if (code == ERROR_NONE) {
+        latch_wait(&stage->latch, 1);
+        AWAIT(checkpoints_look(stage->model, checkpoint) == CHECKPOINT_KEPT);
+        checkpoint_release(checkpoint);
+    }
+    return code;
+}
+
+static enum error_code try_promotion(struct stage *stage, struct error *error) {
+    struct entry *entry;
+    double retry_after_seconds;
+    struct checkpoint *adopted;
+    enum error_code code = engine_adopt(stage->model, stage->state, "new", &adopted, error);
+    if (code == ERROR_NONE) {
+        code = engine_promote(stage->engine, stage->model, stage->state, adopted->version, "old",
+                              &stage->latch.completion, &entry, &retry_after_seconds, error);
+        if (code != ERROR_NONE) {
+            struct error ignored;
+            (void)checkpoints_remove(stage->model, adopted->version, NULL, &ignored);
+        }
+        checkpoint_release(adopted);
+    }
+    memory_fail_after(-1); /* what follows is the test's own */
+    if (code == ERROR_NONE) {
+        latch_wait(&stage->latch, 1);
+        ck_assert(fixture_finish(entry).state == ENTRY_DONE);
+    }
+    return code;
+}
+
+START_TEST(test_a_checkpoint_that_cannot_be_kept_leaves_nothing) {
+    struct stage stage;
+    begin(&stage, "30-20-5 weighted");
+    fixture_train(stage.engine, stage.model, 1, 60, 1); /* the history has its place */
+    AWAIT(engine_look(stage.engine).backlog == 0);
+    fail_in_turn(&stage, "a checkpoint", try_checkpoint, 4);
+    AWAIT(engine_look(stage.engine).backlog == 0);
+    fail_in_turn(&stage, "taking a state", try_take, 2);
+    AWAIT(engine_look(stage.engine).backlog == 0);
+    fail_in_turn(&stage, "a promotion", try_promotion, 5);
+    EXPECT_COUNT(stage.model->checkpoints.count, 3);
     state_release(stage.state);
     end(&stage);
 }
@@ -417,6 +471,7 @@ Suite *suite_engine_failures(void) {
     tcase_add_test(tests, test_a_change_that_cannot_be_taken_leaves_nothing);
     tcase_add_test(tests, test_a_clone_that_cannot_be_made_leaves_nothing);
     tcase_add_test(tests, test_a_state_that_cannot_be_taken_or_restored_leaves_nothing);
+    tcase_add_test(tests, test_a_checkpoint_that_cannot_be_kept_leaves_nothing);
     tcase_add_test(tests, test_a_waiter_that_cannot_be_made_is_null);
     tcase_add_test(tests, test_a_worker_without_memory_for_scratch_tries_again);
     suite_add_tcase(suite, tests);

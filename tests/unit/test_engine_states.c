@@ -49,7 +49,7 @@ static struct entry *restore(struct engine *engine, struct model *model, struct 
     struct error error;
     double retry_after_seconds;
     latch_init(&latch);
-    ck_assert_msg(engine_restore(engine, model, state, 0, &latch.completion, &entry,
+    ck_assert_msg(engine_restore(engine, model, state, 0, 0, &latch.completion, &entry,
                                  &retry_after_seconds, &error) == ERROR_NONE,
                   "%s", error.message);
     latch_wait(&latch, 1);
@@ -236,16 +236,16 @@ START_TEST(test_what_cannot_be_taken_or_restored_is_refused_and_takes_nothing) {
     struct state *foreign = taken(take(engine, other));
     AWAIT(engine_look(engine).backlog == 0);
     const size_t before = ledger_reserved(engine_ledger(engine));
-    ck_assert(engine_restore(engine, model, foreign, 0, &latch.completion, &entry,
+    ck_assert(engine_restore(engine, model, foreign, 0, 0, &latch.completion, &entry,
                              &retry_after_seconds, &error) == ERROR_INVALID);
-    ck_assert(engine_restore(engine, model, state, 7, &latch.completion, &entry,
+    ck_assert(engine_restore(engine, model, state, 0, 7, &latch.completion, &entry,
                              &retry_after_seconds, &error) == ERROR_STALE);
     ck_assert(engine_take_state(engine, model, 7, &latch.completion, &entry, &retry_after_seconds,
                                 &error) == ERROR_STALE);
     EXPECT_COUNT(ledger_reserved(engine_ledger(engine)), before);
     EXPECT_COUNT(model_look(model).queue_depth, 0);
     ck_assert(engine_delete_model(engine, model, 0, NULL, NULL, &error) == ERROR_NONE);
-    ck_assert(engine_restore(engine, model, state, 0, &latch.completion, &entry,
+    ck_assert(engine_restore(engine, model, state, 0, 0, &latch.completion, &entry,
                              &retry_after_seconds, &error) == ERROR_GONE);
     ck_assert(engine_take_state(engine, model, 0, &latch.completion, &entry, &retry_after_seconds,
                                 &error) == ERROR_GONE);
