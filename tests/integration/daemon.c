@@ -255,7 +255,7 @@ bool daemons_store(void) {
 
 /* `options` ends in NULL; of an option that is given twice the last counts. */
 static void start(const char *address, const char **options) {
-    const char *arguments[ARGUMENTS_MAX + 8] = {program, "--listen", address, "--port-file"};
+    const char *arguments[ARGUMENTS_MAX + 10] = {program, "--listen", address, "--port-file"};
     size_t count = 4;
     memset(&current, 0, sizeof current);
     snprintf(current.port_file, sizeof current.port_file, "%s", scratch_name(".port"));
@@ -264,6 +264,8 @@ static void start(const char *address, const char **options) {
     if (daemons_store()) {
         arguments[count++] = "--data";
         arguments[count++] = strdup(scratch_name(".data")); /* the process ends with the test */
+        arguments[count++] = "--durability"; /* no power is cut here, and a disk may be slow */
+        arguments[count++] = "none";
     }
     for (; *options != NULL; options++) {
         arguments[count++] = *options;
