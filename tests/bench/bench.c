@@ -17,6 +17,7 @@
 #include "tests/bench/ceiling.h"
 #include "tests/bench/commits.h"
 #include "tests/bench/daemon.h"
+#include "tests/bench/durable.h"
 #include "tests/bench/intake.h"
 #include "tests/bench/many_models.h"
 #include "tests/bench/measurement.h"
@@ -101,6 +102,7 @@ int main(int argc, char **argv) {
     prediction_measurements();
     many_models_measurements();
     commits_measurements();
+    durable_measurements();
     process_measurements();
     measurements_run(rounds, seconds);
     measurements_print();

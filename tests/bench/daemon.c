@@ -19,6 +19,12 @@ struct process daemon_start(void) {
     return process_start(program, options);
 }
 
+struct process daemon_start_with(const char *directory) {
+    const char *const options[] = {"--listen", "127.0.0.1:0", "--log-level", "error",
+                                   "--data",   directory,     NULL};
+    return process_start(program, options);
+}
+
 unsigned daemon_port(void) {
     static struct process daemon;
     if (daemon.pid == 0) {

@@ -9,8 +9,9 @@
 /* The binary to start, once, before anything else. */
 void daemon_choose(const char *program);
 
-/* Another of it, for process_stop. */
+/* Another of it, for process_stop; one that stores what it has in that directory. */
 struct process daemon_start(void);
+struct process daemon_start_with(const char *directory);
 
 /* The port of the one that serves all measurements. */
 unsigned daemon_port(void);
