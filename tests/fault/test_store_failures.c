@@ -5,7 +5,7 @@
  * Then it is run again and again with one failure in a later place each time.  What a step says
  * must be true: done, or not done and the store usable (STORE_FULL), or the store at its end
  * (STORE_FATAL); and who opens it afterwards finds what was acknowledged.
- * STORE_FAULTS=long: every call; else some. */
+ * STORE_FAULTS=long: every call, and each fifth allocation of SQLite's; else some. */
 #include <check.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -217,7 +217,7 @@ static void fail_in_turn(enum fault fault, bool for_ever, long stride, const cha
     const uint64_t seed = 5;
     unsigned long trials = 0;
     run_whole(seed);
-    for (long nth = 0;; nth += is_long() ? 1 : stride) {
+    for (long nth = 0;; nth += is_long() ? (stride < 80 ? 1 : stride / 40) : stride) {
         struct trial trial = {.fault = fault, .for_ever = for_ever, .nth = nth};
         run(&trial, seed);
         trials++;
