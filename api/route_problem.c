@@ -168,7 +168,7 @@ bool route_has_problem(const struct route *route, const struct handler *handler,
     case WITH_A_SCOPE:
         return handler->scope != SCOPE_NONE;
     case BELOW_A_MODEL:
-        return route_has_segment(route, MODEL_SEGMENT);
+        return route_has_segment(route, MODEL_SEGMENT) || is_listed(handler, problem->status);
     case WITH_A_BODY:
         return handler->body != BODY_NONE;
     case WITH_A_NEEDED_BODY:
