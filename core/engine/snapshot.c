@@ -316,9 +316,7 @@ static void note(struct snapshots *snapshots, struct model *model, uint64_t byte
     if (!is_listed(model)) {
         list(snapshots, model, now);
     }
-    if (snapshots->running < RUNNING_MAX && is_due(snapshots, model, now)) {
-        begin(snapshots, model);
-    }
+    snapshots->due |= is_due(snapshots, model, now);
 }
 
 /* A restore needs its checkpoint until a snapshot covers it: that shall not be long. */
@@ -333,6 +331,14 @@ void snapshots_note(struct snapshots *snapshots, const struct entry *entry) {
 void snapshots_note_log(struct snapshots *snapshots, struct model *model, uint64_t bytes,
                         double work) {
     note(snapshots, model, bytes, work);
+    snapshots_begin_noted(snapshots);
+}
+
+void snapshots_begin_noted(struct snapshots *snapshots) {
+    if (snapshots->due) {
+        snapshots->due = false;
+        begin_due(snapshots);
+    }
 }
 
 void snapshots_tick(struct snapshots *snapshots) {

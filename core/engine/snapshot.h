@@ -43,13 +43,18 @@ struct snapshots {
     struct writer *writer;
     struct model *oldest, *newest; /* that have entries in their logs, referenced */
     size_t running;
+    bool due; /* one of those noted last is */
     bool all; /* the daemon ends: every one of them is due */
 };
 
 void snapshots_init(struct snapshots *snapshots, struct writer *writer);
 
-/* The entry, of a place in the log, is stored. */
+/* The entry, of a place in the log, is stored.  Nothing begins yet: other entries of its group may
+ * have places that its model's queue does not have. */
 void snapshots_note(struct snapshots *snapshots, const struct entry *entry);
+
+/* All entries of the group are in their queues: begin what has become due. */
+void snapshots_begin_noted(struct snapshots *snapshots);
 
 /* A model came from the store, with a log of so many bytes and so much work. */
 void snapshots_note_log(struct snapshots *snapshots, struct model *model, uint64_t bytes,

@@ -154,6 +154,7 @@ static void write_entries(struct writer *writer, struct entry_queue *entries) {
             }
             entry_release(entry);
         }
+        snapshots_begin_noted(&writer->snapshots);
     }
 }
 

@@ -89,6 +89,7 @@
     SUITE(engine_predictor)                                                                        \
     SUITE(engine_local_predictor)                                                                  \
     SUITE(engine_states)                                                                           \
+    SUITE(engine_recovery)                                                                         \
     SUITE(engine_statistics)                                                                       \
     SUITE(engine_life)                                                                             \
     SUITE(engine_bits)                                                                             \
