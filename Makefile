@@ -12,6 +12,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
+KILLS ?= 500
 DELTA ?= exact
 SECONDS ?= 60
 ROUNDS ?= 5
@@ -44,6 +45,7 @@ PARSERS := $(addprefix api/,json_intake.c json_numbers.c json_fields.c json_stri
            csv_numbers.c csv_cell.c safetensors_intake.c safetensors_reader.c model_intake.c model_tensors.c \
            content_coding.c number.c number_list.c decimal.c intake.c intake_options.c dtype.c target.c prefer.c \
            accept.c media_type.c) server/gate.c
+FAULT_PROGRAMS := stress crash
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz-%,$(wildcard tests/fuzz/fuzz_*.c))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 quiet := $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),@:,@echo)
@@ -63,7 +65,7 @@ demo: ## Train on Fashion-MNIST through a live daemon and show the result; DELTA
 	@$(BUILD)/demo $(BUILD)/mlpd $(DELTA)
 
 check: ## Run every test, also under the sanitizers; ends with one line of totals
-	+@BUILD=$(BUILD) tests/check.sh house plain openapi clients sanitize bits mutants
+	+@BUILD=$(BUILD) tests/check.sh house plain openapi clients fault sanitize bits mutants
 check-proxies: ## Run the integration tests through HAProxy and nginx, and attack them
 	@tests/dependencies.sh proxies
 	+@$(submake) $(BUILD)/mlpd $(BUILD)/integration
@@ -86,9 +88,10 @@ stress: ## Let 64 connections do what they like to a daemon for SECONDS=60
 	@tests/dependencies.sh build
 	+@$(submake) $(BUILD)/mlpd $(BUILD)/stress
 	@$(BUILD)/stress $(BUILD)/mlpd $(SECONDS) $(LATENESS) $(ROWS)
-torture: ## Cut the store's power 10,000 times, and let each of its calls fail
+torture: ## Kill the daemon KILLS=500 times, cut its power, let its disk fail; SEED=N
 	@tests/dependencies.sh check
-	+@$(submake) $(BUILD)/unit
+	+@$(submake) $(BUILD)/mlpd $(BUILD)/crash $(BUILD)/unit
+	@$(BUILD)/crash $(BUILD)/mlpd $(KILLS) $(SEED)
 	@for suite in store_power store_failures store_large; do \
 	    STORE_FAULTS=long CK_RUN_SUITE=$$suite $(BUILD)/unit || exit 1; done
 bench: ## Print what mlpd reaches beside what the machine can do; ROUNDS=5
@@ -161,7 +164,8 @@ $(BUILD)/unit: $(call objects,tests/unit/*.c tests/reference/*.c tests/data/*.c 
 $(BUILD)/bits: $(call objects,tests/bits/bits.c) $(BUILD)/libmlpd.a
 $(BUILD)/integration: $(call objects,tests/integration/*.c tests/reference/reference.c)
 $(BUILD)/demo: $(call objects,tests/demo/*.c tests/data/*.c)
-$(BUILD)/stress: $(call objects,$(filter-out $(STORE_FAULTS),$(wildcard tests/fault/*.c)))
+$(BUILD)/stress $(BUILD)/crash: $(BUILD)/%: $(BUILD)/tests/fault/%.o $(patsubst %.c,$(BUILD)/%.o, \
+    $(filter-out $(STORE_FAULTS) $(FAULT_PROGRAMS:%=tests/fault/%.c),$(wildcard tests/fault/*.c)))
 $(BUILD)/bench: $(call objects,tests/bench/*.c) $(BUILD)/libmlpd.a
 $(BUILD)/bench-peers: $(call objects,tests/bench/peers/*.c \
     $(patsubst %,tests/bench/%.c,bodies daemon load process shape)) $(BUILD)/libmlpd.a
@@ -172,7 +176,7 @@ $(BUILD)/unit: private LIBRARIES += -Wl,--wrap=_ck_assert_failed
 $(FUZZERS): $(BUILD)/fuzz-%: $(BUILD)/tests/fuzz/fuzz_%.o \
     $(call objects,tests/fuzz/intake_body.c tests/unit/intake_models.c) $(BUILD)/libmlpd.a
 $(FUZZERS): LIBRARIES += -fsanitize=fuzzer
-$(BUILD)/mlpd $(BUILD)/unit $(BUILD)/bits $(BUILD)/integration $(BUILD)/demo $(BUILD)/stress $(BUILD)/bench $(BUILD)/bench-peers $(BUILD)/bench-parsers $(FUZZERS):
+$(BUILD)/mlpd $(BUILD)/unit $(BUILD)/bits $(BUILD)/integration $(BUILD)/demo $(BUILD)/stress $(BUILD)/crash $(BUILD)/bench $(BUILD)/bench-peers $(BUILD)/bench-parsers $(FUZZERS):
 	$(quiet) "LD $@"
 	$(Q)$(LINK) $^ $(LIBRARIES) -o $@
 

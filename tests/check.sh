@@ -12,6 +12,7 @@
 #              cannot see into
 #   bits       tests/bits/compare.sh
 #   mutants    tests/mutants/run.sh
+#   fault      kill -9 under load, the short form of make torture
 #
 # Tests of check count one each; a script counts what its last line says ("3
 # passed, 0 failed"), or as one.  Shows what a part that failed has printed, and of
@@ -118,6 +119,11 @@ for part in "$@"; do
     clients)
         if compile "$build"; then
             MLPD=$build/mlpd run clients tests/clients/run.sh
+        fi
+        ;;
+    fault)
+        if compile "$build" "$build/crash"; then
+            run fault "$build/crash" "$build/mlpd" 50
         fi
         ;;
     openapi) run openapi tests/openapi/run.sh "$build" ;;

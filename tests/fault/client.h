@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BODY_BYTES 262144
+#define BODY_BYTES 2228224 /* memory that is not used is not taken */
 #define ANSWER_BYTES 1048576
 #define PLAIN_DEADLINE_SECONDS 10.0 /* of a call that asks for no wait */
 
@@ -26,8 +26,9 @@ struct client {
     const struct client_settings *settings;
     uint64_t random;
     int connection; /* -1: none */
-    char *body;     /* [BODY_BYTES]: of the next call */
-    char *answer;   /* [ANSWER_BYTES]: the last one, or so much of it as was read */
+    const char *content_type;
+    char *body;   /* [BODY_BYTES]: of the next call */
+    char *answer; /* [ANSWER_BYTES]: the last one, or so much of it as was read */
     size_t answer_bytes;
 };
 
@@ -52,6 +53,11 @@ static const struct patience no_wait = {0, false};
  * the other side closed, -1 when it was late. */
 int client_call(struct client *client, const char *method, const char *target, const char *headers,
                 size_t body_bytes, struct patience patience);
+
+/* One attempt of a call, of which nothing is judged: the status; 0 when the other side closed or
+ * is not there, -1 when there was none until that monotonic second. */
+int client_try(struct client *client, const char *method, const char *target, const char *headers,
+               size_t body_bytes, double until);
 
 /* The number after "key": in the last answer, or -1. */
 double client_number(const struct client *client, const char *key);

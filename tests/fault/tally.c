@@ -1,6 +1,7 @@
 /* See tally.h. */
 #include "tests/fault/tally.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -39,7 +40,7 @@ void fail(const char *format, ...) {
         va_start(arguments, format);
         vsnprintf(line, sizeof line, format, arguments);
         va_end(arguments);
-        fprintf(stderr, "stress: %s\n", line);
+        fprintf(stderr, "%s: %s\n", program_invocation_short_name, line);
     }
 }
 
