@@ -150,6 +150,22 @@ static void end_daemon(unsigned round) {
     kills++;
 }
 
+static void *verify_one(void *author) {
+    author_verify(author);
+    return NULL;
+}
+
+/* All authors at the same time, as each has models of its own. */
+static void verify(void) {
+    pthread_t threads[AUTHORS];
+    for (size_t a = 0; a < AUTHORS; a++) {
+        pthread_create(&threads[a], NULL, verify_one, &authors[a]);
+    }
+    for (size_t a = 0; a < AUTHORS; a++) {
+        pthread_join(threads[a], NULL);
+    }
+}
+
 static void play_round(unsigned round, uint64_t seed) {
     pthread_t threads[AUTHORS];
     alarm(ROUND_WATCHDOG_SECONDS);
@@ -165,9 +181,7 @@ static void play_round(unsigned round, uint64_t seed) {
     kill_in_recovery();
     begin_daemon();
     await_daemon();
-    for (size_t a = 0; a < AUTHORS; a++) {
-        author_verify(&authors[a]);
-    }
+    verify();
 }
 
 static void print_sum(double seconds) {
@@ -231,9 +245,7 @@ int main(int argc, char **argv) {
     end_daemon_in_peace();
     begin_daemon();
     await_daemon();
-    for (size_t a = 0; a < AUTHORS; a++) {
-        author_verify(&authors[a]);
-    }
+    verify();
     int how;
     end_daemon_in_peace();
     (void)child_end(&reference, SIGTERM, END_SECONDS, &how);
