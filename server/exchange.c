@@ -44,6 +44,7 @@ struct exchange {
     char id[REQUEST_ID_BYTES];
     bool late;      /* the completion of a wait that the reaper ended may still come */
     bool postponed; /* suspended, but nothing was started */
+    bool submitted; /* something was: call_start */
 
     /* Any thread.  Only its release and acquire order what the completion's thread
      * wrote before what the HTTP thread reads after the resume. */
@@ -140,6 +141,7 @@ static bool begin_wait(struct exchange *exchange) {
     atomic_store_explicit(&exchange->state, WAITING, memory_order_release);
     reaper_watch(all->reaper, &exchange->watched);
     if (!exchange->postponed) {
+        exchange->submitted = true;
         call_start(exchange->call, &exchange->completion);
     }
     return true;
@@ -349,6 +351,19 @@ static void count_answering(struct exchange *exchange) {
     }
 }
 
+/* The process ends.  A call that has begun nothing is refused; one that has (batches that are
+ * stored, and whose loss is waited for) is answered with what is known, lest its client repeat
+ * it. */
+static enum exchange_step answer_without_wait(struct exchange *exchange) {
+    if (!exchange->submitted) {
+        return answer_refusal(exchange, REFUSAL_STOPPING);
+    }
+    do {
+        exchange->call_state = call_resume(exchange->call, true);
+    } while (exchange->call_state == CALL_WAITING);
+    return EXCHANGE_ANSWER;
+}
+
 enum exchange_step exchange_end(struct exchange *exchange) {
     const enum exchange_state state = atomic_load_explicit(&exchange->state, memory_order_acquire);
     if (state == WAITING) {
@@ -368,7 +383,7 @@ enum exchange_step exchange_end(struct exchange *exchange) {
         return EXCHANGE_AGAIN;
     }
     if (exchange->call_state == CALL_WAITING) {
-        return begin_wait(exchange) ? EXCHANGE_WAIT : answer_refusal(exchange, REFUSAL_STOPPING);
+        return begin_wait(exchange) ? EXCHANGE_WAIT : answer_without_wait(exchange);
     }
     return EXCHANGE_ANSWER;
 }
