@@ -390,10 +390,12 @@ void queue_put(struct entry *entry) {
 /* With the lock held: the number joins the ranges of what the ticket takes back. */
 static enum error_code note_number(struct entry *ticket, uint64_t number, struct error *error) {
     struct buffer *cancelled = &ticket->cancelled;
-    uint64_t *last = (uint64_t *)(void *)(cancelled->data + cancelled->used) - 1;
-    if (cancelled->used > 0 && *last == number - 1) {
-        *last = number;
-        return ERROR_NONE;
+    if (cancelled->used > 0) {
+        uint64_t *last = (uint64_t *)(void *)(cancelled->data + cancelled->used) - 1;
+        if (*last == number - 1) {
+            *last = number;
+            return ERROR_NONE;
+        }
     }
     const uint64_t range[] = {number, number};
     return buffer_append(cancelled, range, sizeof range, error);
