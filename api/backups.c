@@ -64,9 +64,8 @@ static void start_backup(struct call *call, struct completion *completion) {
 static void resume_backup(struct call *call, bool expired) {
     (void)expired; /* there is no patience to be over */
     const struct backup *backup = call->backup;
-    const struct error *error = backup == NULL ? &call->error : &backup->error;
-    if (error->code != ERROR_NONE) {
-        call_answer_error(call, error);
+    if (backup == NULL || backup->error.code != ERROR_NONE) {
+        call_answer_error(call, backup == NULL ? &call->error : &backup->error);
         return;
     }
     struct json_writer json = call_json(call);

@@ -110,7 +110,7 @@ static void point_at(const char *name, char pointer[ERROR_POINTER_BYTES]) {
 
 static enum error_code find(void *context, const char *name, size_t *number, struct error *error) {
     const struct model_intake *intake = context;
-    struct model_tensor key;
+    struct model_tensor key = {.part = 0};
     char pointer[ERROR_POINTER_BYTES];
     snprintf(key.name, sizeof key.name, "%s", name);
     const struct model_tensor *known =

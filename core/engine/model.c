@@ -130,7 +130,7 @@ enum error_code model_create(const char *name, struct specification *specificati
     model->specification.class_weights = NULL;
     model->training_settings = settings_reference(model->settings);
     model->acknowledged_settings = settings_reference(model->settings);
-    model->log.revision = model->settings->revision;
+    model->log.revision = 1;
     memset(specification, 0, sizeof *specification);
     *result = model;
     return ERROR_NONE;

@@ -109,7 +109,7 @@ static enum error_code make_weights(struct reading *reading) {
 static enum error_code make_model(struct reading *reading) {
     struct engine *engine = reading->engine;
     const struct store_model *row = &reading->row;
-    struct model_head head;
+    struct model_head head = {.version = 0};
     struct specification specification;
     enum error_code code = read_heads(reading, &head, &specification);
     if (code != ERROR_NONE) {

@@ -133,7 +133,7 @@ void state_take(struct state *state, const struct model *model, struct pause pau
     head->examples = model->examples;
     head->standardizer_count = published->standardizer.count;
     weights_copy_bytes(after_head(state), published->parameters, head->weights_bytes, pause);
-    for (size_t i = 0; i < head->slot_count; i++) {
+    for (size_t i = 0; i < size_min(head->slot_count, STATE_SLOTS_MAX); i++) {
         if (slots[i] != NULL) {
             weights_copy_bytes(state_slot(state, i), slots[i], head->slot_bytes, pause);
         } else { /* the settings that would have brought it were refused */

@@ -261,7 +261,8 @@ static void run_input_gradient(struct pass *pass, size_t l, size_t number) {
 }
 
 static size_t input_gradient_tiles(const struct pass *pass, size_t l) {
-    return l > 0 ? grid_tiles(&pass->layers[l].input_gradient) : 0;
+    const struct grid *grid = &pass->layers[l].input_gradient;
+    return l > 0 ? grid_tiles(grid) : 0;
 }
 
 /* The first tiles of dW come first and its last ones last: two threads that take tiles from

@@ -163,7 +163,8 @@ static void note_cancellation(const struct operation *operation, uint32_t count)
 }
 
 static size_t slot_of(const struct generation *model) {
-    return strtoul(strchr(model->name, '-') + 1, NULL, 10);
+    const char *dash = strchr(model->name, '-');
+    return dash != NULL ? strtoul(dash + 1, NULL, 10) : 0;
 }
 
 /* It was done: what follows from that. */

@@ -263,7 +263,9 @@ static void start(const char *address, const char **options) {
     arguments[count++] = current.port_file;
     if (daemons_store()) {
         arguments[count++] = "--data";
-        arguments[count++] = strdup(scratch_name(".data")); /* the process ends with the test */
+        static char data[PATH_BYTES];
+        snprintf(data, sizeof data, "%s", scratch_name(".data"));
+        arguments[count++] = data;
         arguments[count++] = "--durability"; /* no power is cut here, and a disk may be slow */
         arguments[count++] = "none";
     }

@@ -62,7 +62,7 @@ static bool next_field(struct message *message, struct field *field) {
 
 static void copy_text(char text[NAME_BYTES], struct message content) {
     const size_t bytes = (size_t)(content.end - content.at);
-    ck_assert(bytes < NAME_BYTES);
+    ck_assert(content.at != NULL && bytes < NAME_BYTES);
     memcpy(text, content.at, bytes);
     text[bytes] = '\0';
 }
@@ -132,6 +132,7 @@ static void read_tensor(struct graph *graph, struct message message) {
         add_value(graph, name, rank == 2 ? shape[0] : 1, rank == 2 ? shape[1] : shape[0]);
     ck_assert_msg((size_t)(raw.end - raw.at) == value->rows * value->columns * size, "%s: raw_data",
                   name);
+    ck_assert(raw.at != NULL);
     for (size_t i = 0; i < value->rows * value->columns; i++) {
         float single;
         memcpy(&single, raw.at + i * size, sizeof single);
@@ -458,7 +459,7 @@ char *onnx_fact(const void *file, size_t bytes, const char *key) {
         while (field.number == 14 && next_field(&field.content, &pair)) {
             if (pair.number == 1) {
                 copy_text(name, pair.content);
-            } else if (strcmp(name, key) == 0) {
+            } else if (strcmp(name, key) == 0 && pair.content.at != NULL) {
                 return strndup((const char *)pair.content.at,
                                (size_t)(pair.content.end - pair.content.at));
             }

@@ -236,9 +236,9 @@ static const char *const descriptions[] = {
 /* Batches, changed settings, a reset and again batches, of which `stage` is a third. */
 static void train_stage(struct engine *engine, struct model *model, int stage) {
     const bool momentum = strstr(model->name, "sgd") != NULL;
-    fixture_train(engine, model, 5, 8, (uint64_t)(10 * stage));
+    fixture_train(engine, model, 5, 8, 10 * (uint64_t)stage);
     entry_release(fixture_patch(engine, model, 0.003 * (stage + 1), momentum ? 0.8 : -1));
-    fixture_train(engine, model, 5, 8, (uint64_t)(10 * stage + 5));
+    fixture_train(engine, model, 5, 8, 10 * (uint64_t)stage + 5);
     if (stage == 1) {
         entry_release(fixture_reset(engine, model, 77));
         fixture_train(engine, model, 3, 8, 500);
