@@ -14,14 +14,14 @@
 #define BATCH "{'inputs': [[0.5, -1], [1.5, 0.25], [-2, 1], [3, 2]], 'labels': [0, 1, 2, 1]}"
 
 /* Each optimizer, with what else has a state. */
-#define WITH_SCHEDULE                                                                              \
-    "'optimizer': {'name': 'sgd', 'schedule': {'name': 'exponential', 'decay_rate': 0.5, "         \
-    "'decay_steps': 2}}"
+static const char with_schedule[] =
+    "'optimizer': {'name': 'sgd', 'schedule': {'name': 'exponential', 'decay_rate': 0.5, "
+    "'decay_steps': 2}}";
 static const char *const models[] = {
     "'optimizer': {'name': 'adam', 'schedule': {'name': 'cosine', 'decay_steps': 9}}",
     "'optimizer': {'name': 'adamw'}, 'standardize': true",
     "'optimizer': {'name': 'sgd', 'momentum': 0.9, 'nesterov': true}",
-    WITH_SCHEDULE,
+    with_schedule,
     "'optimizer': {'name': 'rmsprop'}, 'seed': 3, 'standardize': true",
     "'optimizer': {'name': 'adagrad'}, 'classes': ['a', 'b', 'c'], 'class_weights': {'a': 2}",
 };
