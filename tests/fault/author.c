@@ -163,7 +163,7 @@ static void note_cancellation(const struct operation *operation, uint32_t count)
 }
 
 static size_t slot_of(const struct generation *model) {
-    const char *dash = model->name != NULL ? strchr(model->name, '-') : NULL;
+    const char *dash = model != NULL ? strchr(model->name, '-') : NULL;
     return dash != NULL ? strtoul(dash + 1, NULL, 10) : 0;
 }
 
