@@ -41,7 +41,7 @@
 
 /* Raised whenever the grid of tiles, the order of a sum or a formula changes
  * in a way that changes bits; part of the numerics fingerprint. */
-#define PASS_VERSION 4
+#define PASS_VERSION 5
 
 /* What is trained on.  Matrices are row-major float32, [rows × inputs] and
  * [rows × outputs]. */

@@ -187,6 +187,9 @@ static void want_refusal(int connection, int status, const char *option) {
                   "found '%s'; wanted %d that names %s", text, status, option);
 }
 
+/* The daemons of these tests have one thread that speaks HTTP: several take connections in
+ * no order, and here it matters which are beyond the limit and which is the oldest. */
+
 /* Until it is answered with 200. */
 static void await_service(unsigned host) {
     const double until = now_seconds() + DEADLINE_SECONDS;
@@ -203,7 +206,7 @@ static void await_service(unsigned host) {
 
 START_TEST(test_connections_beyond_the_limit_get_503) {
     int waiting[4];
-    daemon_start("--max-connections", "4", NULL);
+    daemon_start("--max-connections", "4", "--http-threads", "1", NULL);
     create_pair("m");
     answers_free(); /* and its connection, whose place is free at some time soon */
     for (int i = 0; i < 4; i++) {
@@ -221,7 +224,7 @@ START_TEST(test_connections_beyond_the_limit_get_503) {
 END_TEST
 
 START_TEST(test_connections_of_one_address_beyond_its_limit_get_429) {
-    daemon_start("--max-connections-per-address", "2", NULL);
+    daemon_start("--max-connections-per-address", "2", "--http-threads", "1", NULL);
     create_pair("m");
     const int waiting[] = {wait_on(raw_connect_from(2)), wait_on(raw_connect_from(2))};
     want_refusal(raw_connect_from(2), 429, "--max-connections-per-address");
@@ -239,7 +242,11 @@ START_TEST(test_silent_connections_make_room_for_those_that_ask) {
     static const char *const sent[] = {
         "", LIVE HOST "X: ", "POST /v1/models HTTP/1.1\r\n" HOST "Content-Length: 1000\r\n\r\n{"};
     int silent[SILENT];
+<<<<<<< HEAD
     daemon_start("--max-connections", "20", NULL);
+=======
+    daemon_start("--max-connections", "20", "--http-threads", "1", NULL);
+>>>>>>> b89178d (Let one thread take connections where their order is tested)
     for (int i = 0; i < SILENT; i++) {
         silent[i] = raw_connect();
         raw_send_text(silent[i], "%s", sent[_i]);
