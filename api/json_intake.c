@@ -245,15 +245,15 @@ static enum error_code open_array(struct intake *intake, size_t offset, struct e
         error);
 }
 
-/* After the first row it can be told how many come, if the length of the body is
+/* After the first row it can be told how many more come, if the length of the body is
  * known: rows of the same length in text.  Only a guess, so a refusal is none. */
 static void reserve_for_rows(struct intake *intake, size_t row_bytes) {
     const struct json_parser *parser = json_parser_of(intake);
     const enum intake_tensor tensor = parser->field->tensor;
     const size_t body_bytes = intake->request.body_bytes;
-    if (body_bytes > parser->row_offset) {
+    if (body_bytes > parser->row_offset + row_bytes) {
         /* At least two bytes of text a number: at most twice the body. */
-        size_t rows = (body_bytes - parser->row_offset) / row_bytes;
+        size_t rows = (body_bytes - parser->row_offset - row_bytes) / row_bytes;
         rows += rows / 16; /* of unlike rows: better some room over than to grow */
         (void)buffer_reserve(intake_tensor_buffer(intake, tensor),
                              rows * intake_tensor_width(intake, tensor) * sizeof(float), NULL);

@@ -24,6 +24,7 @@
 #include "api/target.h"
 #include "core/base/memory.h"
 #include "core/engine/clock.h"
+#include "server/acceptor.h"
 #include "server/connections.h"
 #include "server/exchange.h"
 #include "server/http_answer.h"
@@ -39,15 +40,14 @@
 #define QUERY_PARAMETERS_MAX 64
 #define STOP_GRACE_SECONDS 2.0
 
-/* One that speaks HTTP, and its share of libmicrohttpd: a daemon for each socket. */
+/* One that speaks HTTP, with a daemon of libmicrohttpd's. */
 struct http_thread {
     struct http *http;
-    size_t daemon_count;
-    struct MHD_Daemon *daemons[LISTENER_SOCKETS_MAX];
+    struct MHD_Daemon *daemon;
     struct http_loop *loop;
     struct local_predictor *predictor; /* the engine's */
 };
-_Static_assert(LISTENER_SOCKETS_MAX <= HTTP_LOOP_DAEMONS_MAX, "a loop runs all sockets");
+_Static_assert(LISTENER_SOCKETS_MAX <= HTTP_LOOP_SOCKETS_MAX, "a loop looks after all sockets");
 
 struct http {
     struct exchanges *exchanges;
@@ -57,6 +57,7 @@ struct http {
     struct http_answers answers;
     size_t thread_count;
     struct http_thread *threads; /* [thread_count] */
+    struct acceptor acceptor;    /* of the first thread */
     struct transport transport;
     struct connections connections;
 };
@@ -160,11 +161,13 @@ static void note_connection(void *context, struct MHD_Connection *connection, vo
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         *socket_context = connections_open(&http->connections, socket_of(connection), thread->loop,
                                            clock_monotonic_seconds());
+        http_loop_count(thread->loop, true);
         atomic_fetch_add_explicit(&http->statistics->connections, 1, memory_order_relaxed);
         exchanges_watch(http->exchanges);
     } else {
         exchange_finish(connections_request(*socket_context)); /* that was not completed */
         connections_close(&http->connections, *socket_context);
+        http_loop_count(thread->loop, false);
         atomic_fetch_sub_explicit(&http->statistics->connections, 1, memory_order_relaxed);
     }
 }
@@ -344,7 +347,7 @@ static void finish_request(void *context, struct MHD_Connection *connection, voi
 
 /* Each has room for all connections, and accept_connection keeps the limit: threads
  * share connections unevenly. */
-static struct MHD_Daemon *start_daemon(struct http_thread *thread, int socket) {
+static struct MHD_Daemon *start_daemon(struct http_thread *thread) {
     struct http *http = thread->http;
     const unsigned limit = (unsigned)(http->connections.settings.max + 2 * CONNECTIONS_OVER);
     const unsigned idle = (unsigned)http->connections.settings.pace.idle_seconds;
@@ -355,11 +358,11 @@ static struct MHD_Daemon *start_daemon(struct http_thread *thread, int socket) {
     };
     struct MHD_OptionItem no_tls[] = {{MHD_OPTION_END, 0, NULL}};
     return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-                                MHD_USE_ERROR_LOG | (http->tls ? MHD_USE_TLS : 0),
+                                MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG |
+                                (http->tls ? MHD_USE_TLS : 0),
                             0, accept_connection, http, handle, thread,
                             /* first, so that what the others have to say comes through it */
                             MHD_OPTION_EXTERNAL_LOGGER, take_log, NULL,            /* */
-                            MHD_OPTION_LISTEN_SOCKET, socket,                      /* */
                             MHD_OPTION_STRICT_FOR_CLIENT, 0,                       /* */
                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES,  /* */
                             MHD_OPTION_CONNECTION_TIMEOUT, idle,                   /* */
@@ -375,21 +378,40 @@ static void end_turn(void *thread) {
     local_predictor_run(((struct http_thread *)thread)->predictor);
 }
 
-/* False and errno when there is no memory, file or thread for it. */
-static bool start_thread(struct http *http, struct http_thread *thread, struct engine *engine,
-                         const struct listener *listener) {
+/* Everything that its thread needs.  False and errno when there is no memory or file. */
+static bool prepare_thread(struct http *http, struct http_thread *thread, struct engine *engine) {
     thread->http = http;
     thread->predictor = local_predictor_create(engine);
     thread->loop = thread->predictor != NULL ? http_loop_create() : NULL;
-    for (size_t i = 0; thread->loop != NULL && i < listener->count; i++) {
-        thread->daemons[i] = start_daemon(thread, listener->sockets[i]);
-        if (thread->daemons[i] == NULL) {
+    thread->daemon = thread->loop != NULL ? start_daemon(thread) : NULL;
+    return thread->daemon != NULL;
+}
+
+/* False and errno when there is no thread. */
+static bool start_thread(struct http *http, struct http_thread *thread) {
+    const struct http_loop_calls calls = {.accept = acceptor_take,
+                                          .accept_context = &http->acceptor,
+                                          .end_turn = end_turn,
+                                          .end_turn_context = thread};
+    return http_loop_start(thread->loop, thread->daemon, &calls);
+}
+
+/* The first one last: it accepts connections for them all. */
+static bool start_threads(struct http *http, const struct http_settings *settings) {
+    for (; http->thread_count < settings->threads; http->thread_count++) {
+        struct http_thread *thread = &http->threads[http->thread_count];
+        if (!prepare_thread(http, thread, settings->api->engine)) {
+            http->thread_count++; /* what it has got is stopped too */
             return false;
         }
-        thread->daemon_count++;
+        http->acceptor.loops[http->acceptor.count++] = thread->loop;
     }
-    return thread->loop != NULL &&
-           http_loop_start(thread->loop, thread->daemons, thread->daemon_count, end_turn, thread);
+    http_loop_listen(http->threads[0].loop, settings->listener->sockets, settings->listener->count);
+    size_t started = http->thread_count;
+    while (started > 0 && start_thread(http, &http->threads[started - 1])) {
+        started--;
+    }
+    return started == 0;
 }
 
 static bool knows_tls(void) {
@@ -429,15 +451,10 @@ enum error_code http_create(const struct http_settings *settings, struct http **
         error_set(error, ERROR_MEMORY, NULL, "no memory or no thread for the HTTP server");
         goto failed;
     }
-    for (; http->thread_count < settings->threads; http->thread_count++) {
-        if (!start_thread(http, &http->threads[http->thread_count], settings->api->engine,
-                          settings->listener)) {
-            error_set(error, ERROR_INTERNAL, NULL,
-                      "libmicrohttpd %s cannot start with %zu threads: %s", MHD_get_version(),
-                      settings->threads, strerror(errno));
-            http->thread_count++; /* what it has got is stopped too */
-            goto failed;
-        }
+    if (!start_threads(http, settings)) {
+        error_set(error, ERROR_INTERNAL, NULL, "libmicrohttpd %s cannot start with %zu threads: %s",
+                  MHD_get_version(), settings->threads, strerror(errno));
+        goto failed;
     }
     *result = http;
     return ERROR_NONE;
@@ -453,10 +470,8 @@ void http_drain(struct http *http) {
 
 void http_stop(struct http *http) {
     const size_t count = http->threads != NULL ? http->thread_count : 0;
-    for (size_t t = 0; t < count; t++) {
-        for (size_t i = 0; i < http->threads[t].daemon_count; i++) {
-            MHD_quiesce_daemon(http->threads[t].daemons[i]); /* the socket is the listener's */
-        }
+    if (count > 0) {
+        http_loop_deafen(http->threads[0].loop);
     }
     if (http->exchanges != NULL) {
         exchanges_stop(http->exchanges, STOP_GRACE_SECONDS);
@@ -464,8 +479,8 @@ void http_stop(struct http *http) {
     for (size_t t = 0; t < count; t++) {
         struct http_thread *thread = &http->threads[t];
         http_loop_stop(thread->loop);
-        for (size_t i = 0; i < thread->daemon_count; i++) {
-            MHD_stop_daemon(thread->daemons[i]);
+        if (thread->daemon != NULL) {
+            MHD_stop_daemon(thread->daemon);
         }
         http_loop_destroy(thread->loop);
     }

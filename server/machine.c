@@ -24,7 +24,7 @@ size_t machine_cpus(void) {
 }
 
 size_t machine_http_threads(void) {
-    return machine_cpus() <= 2 ? 1 : 2;
+    return machine_cpus() < 2 ? 1 : 2;
 }
 
 /* The number in a one-line file, or SIZE_MAX ("max", or no such file). */

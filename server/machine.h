@@ -8,7 +8,7 @@
 /* CPUs that this process may use, ≥ 1. */
 size_t machine_cpus(void);
 
-/* Enough HTTP threads to feed them: 1 for up to two CPUs, else 2. */
+/* Enough HTTP threads to feed them: 2, or 1 for one CPU. */
 size_t machine_http_threads(void);
 
 /* Three quarters of the physical memory or, where a cgroup (version 2) allows

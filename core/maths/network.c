@@ -5,6 +5,8 @@
 
 #include "core/maths/product.h"
 
+_Static_assert(LAYERS_MAX <= 64, "a bit a layer in `divisible`");
+
 /* The offset of a tensor of so many floats, which the array grows by. */
 static size_t place(size_t *floats, size_t count) {
     const size_t offset = *floats;
@@ -59,13 +61,18 @@ void network_layout(struct network *network, const struct specification *specifi
 }
 
 void network_probe(struct network *network, float *space, float *rows) {
+    float *Z = rows + PRODUCT_BLOCK_ROWS_MAX * network->widest;
     network->block_rows = PRODUCT_BLOCK_ROWS_MAX;
+    network->divisible = 0;
     for (size_t l = 0; l < network->layer_count; l++) {
         const struct network_layer *layer = &network->layers[l];
-        network->block_rows =
-            size_min(network->block_rows,
-                     product_block_rows(layer->in, layer->out, space + layer->weights, rows,
-                                        rows + PRODUCT_BLOCK_ROWS_MAX * network->widest));
+        float *W = space + layer->weights;
+        const size_t own = product_block_rows(layer->in, layer->out, W, rows, Z);
+        /* What holds for a block holds for a smaller one. */
+        if (product_block_is_divisible(own, layer->in, layer->out, W, rows, Z)) {
+            network->divisible |= (uint64_t)1 << l;
+        }
+        network->block_rows = size_min(network->block_rows, own);
     }
 }
 
@@ -120,24 +127,29 @@ static void predict_normalized(const struct network_layer *layer, const float *p
     }
 }
 
-/* One block: `rows` of block_rows rows are real. */
+/* One block: `rows` of block_rows rows are real.  Zeros are added before the first layer
+ * that needs a whole block, and dropped again by those that do not. */
 static void predict_block(const struct network *network, const float *parameters,
                           const struct standardizer *standardizer, bool logits, size_t rows,
                           const float *X, float *outputs, float *scratch) {
-    const size_t block_rows = network->block_rows;
     float *from = scratch;
-    float *to = scratch + block_rows * network->widest;
+    float *to = scratch + network->block_rows * network->widest;
     if (standardizer != NULL) {
         standardizer_transform(standardizer, rows, X, from);
     } else {
         memcpy(from, X, rows * network->inputs * sizeof *from);
     }
-    memset(from + rows * network->inputs, 0, (block_rows - rows) * network->inputs * sizeof *from);
+    size_t filled = rows;
     for (size_t l = 0; l < network->layer_count; l++) {
         const struct network_layer *layer = &network->layers[l];
-        product_forward(block_rows, layer->in, layer->out, from, layer->in,
-                        parameters + layer->weights, layer->in, to, layer->out);
-        const struct activation_block block = {block_rows, layer->out, layer->out};
+        const size_t computed = (network->divisible >> l & 1) != 0 ? rows : network->block_rows;
+        if (computed > filled) {
+            memset(from + filled * layer->in, 0, (computed - filled) * layer->in * sizeof *from);
+        }
+        product_forward_block(computed, layer->in, layer->out, from, parameters + layer->weights,
+                              to);
+        filled = computed;
+        const struct activation_block block = {computed, layer->out, layer->out};
         const bool normalized = layer->normalization != NORMALIZATION_NONE;
         if (normalized) {
             predict_normalized(layer, parameters, block, to, from);

@@ -40,6 +40,7 @@ struct network {
     size_t parameter_floats; /* the parameters, with padding */
     size_t version_floats;   /* the whole flat array: these and the moving statistics */
     size_t block_rows;       /* predictions are computed in blocks of so many rows */
+    uint64_t divisible;      /* bit l: a short block need not be padded for layer l */
     enum loss loss;
     float huber_delta;
     bool standardize;
@@ -52,13 +53,13 @@ static inline size_t network_whole_lines(size_t floats) {
     return divide_up(floats, NETWORK_LINE_FLOATS) * NETWORK_LINE_FLOATS;
 }
 
-/* Fill `network` from a complete specification, but for block_rows.  `layers`
+/* Fill `network` from a complete specification, but for block_rows and divisible.  `layers`
  * [layer_count] is the caller's storage, which the network points to from then
  * on. */
 void network_layout(struct network *network, const struct specification *specification,
                     struct network_layer *layers);
 
-/* Find block_rows for this CPU (product.h), by as much arithmetic as a few
+/* Find block_rows and divisible for this CPU (product.h), by as much arithmetic as a few
  * predictions.  Overwrites `space` [parameter_floats] and `rows`
  * [2 × PRODUCT_BLOCK_ROWS_MAX × widest]. */
 void network_probe(struct network *network, float *space, float *rows);
@@ -75,7 +76,8 @@ size_t network_predict_scratch(const struct network *network);
  * row-major; with `logits` what the last layer has before its activation.
  * `parameters` is [version_floats]; `standardizer` may be NULL.  A row's answer
  * depends on the row and these only, to the bit: every product is computed in
- * blocks of block_rows, the last one padded with zeros.  Any number of threads. */
+ * blocks of block_rows, the last one padded with zeros where fewer rows would give other
+ * bits.  Any number of threads. */
 void network_predict(const struct network *network, const float *parameters,
                      const struct standardizer *standardizer, bool logits, size_t rows,
                      const float *X, float *outputs, float *scratch);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/checked.h"
 #include "core/base/memory.h"
 #include "core/base/random.h"
 
@@ -88,6 +89,26 @@ const char *product_core_type(void) {
 void product_forward(size_t rows, size_t in, size_t out, const float *X, size_t X_stride,
                      const float *W, size_t W_stride, float *Z, size_t Z_stride) {
     multiply(CblasNoTrans, CblasTrans, rows, out, in, X, X_stride, W, W_stride, Z, Z_stride);
+}
+
+/* What OpenBLAS's kernels for small matrices take on AVX-512: numbers of the result and
+ * multiplications.  Beyond, it packs W first, which for four rows takes up to five times as
+ * long as all else; elsewhere pieces cost nothing. */
+#define SMALL_RESULT_MAX 1200
+#define SMALL_WORK_MAX 1000000
+#define COLUMNS_STEP 32 /* so that all pieces but the last are of whole vectors */
+
+static size_t columns_of_piece(size_t in, size_t out) {
+    const size_t most = size_min(SMALL_RESULT_MAX, SMALL_WORK_MAX / in) / PRODUCT_BLOCK_ROWS_MAX;
+    return most >= COLUMNS_STEP ? most / COLUMNS_STEP * COLUMNS_STEP : out;
+}
+
+void product_forward_block(size_t rows, size_t in, size_t out, const float *X, const float *W,
+                           float *Z) {
+    const size_t columns = columns_of_piece(in, out);
+    for (size_t o = 0; o < out; o += columns) {
+        product_forward(rows, in, size_min(columns, out - o), X, in, W + o * in, in, Z + o, out);
+    }
 }
 
 void product_input_gradient(size_t rows, size_t in, size_t out, const float *dZ, size_t dZ_stride,
@@ -221,7 +242,7 @@ static bool block_is_safe(size_t rows, size_t in, size_t out, float *X, const fl
     for (size_t r = 1; r < rows; r++) {
         memcpy(X + r * in, X, in * sizeof *X);
     }
-    product_forward(rows, in, out, X, in, W, in, Z, out);
+    product_forward_block(rows, in, out, X, W, Z);
     for (size_t r = 1; r < rows; r++) {
         if (memcmp(Z, Z + r * out, out * sizeof *Z) != 0) {
             return false;
@@ -243,4 +264,29 @@ size_t product_block_rows(size_t in, size_t out, float *W, float *X, float *Z) {
         }
     }
     return 1; /* always safe: each row is the same call */
+}
+
+/* Where it is worth a look: smaller products take no time, and larger ones wait for W,
+ * however few the rows are. */
+#define DIVISIBLE_WORK_MIN ((size_t)32768)
+#define DIVISIBLE_WORK_MAX ((size_t)1 << 19)
+#define DIVISIBLE_OUT_MAX 1024
+/* Sums of another order come out equal by chance, about every other one, and there may be
+ * just one column that is summed in another. */
+#define DIVISIBLE_TRIALS 16
+
+bool product_block_is_divisible(size_t rows, size_t in, size_t out, const float *W, float *X,
+                                float *Z) {
+    float whole[PRODUCT_BLOCK_ROWS_MAX * DIVISIBLE_OUT_MAX];
+    bool divisible = out <= DIVISIBLE_OUT_MAX && in * out >= DIVISIBLE_WORK_MIN &&
+                     in * out <= DIVISIBLE_WORK_MAX;
+    for (uint32_t trial = 0; trial < DIVISIBLE_TRIALS && divisible; trial++) {
+        fill_test_matrix(6 + trial, rows * in, X);
+        product_forward_block(rows, in, out, X, W, whole);
+        for (size_t count = 1; count < rows && divisible; count++) {
+            product_forward_block(count, in, out, X, W, Z);
+            divisible = memcmp(Z, whole, count * out * sizeof *Z) == 0;
+        }
+    }
+    return divisible;
 }

@@ -10,6 +10,7 @@
 #ifndef MLPD_CORE_MATHS_PRODUCT_H
 #define MLPD_CORE_MATHS_PRODUCT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/base/error.h"
@@ -32,6 +33,11 @@ void product_warm_thread(void);
 void product_forward(size_t rows, size_t in, size_t out, const float *X, size_t X_stride,
                      const float *W, size_t W_stride, float *Z, size_t Z_stride);
 
+/* The same for a block of at most PRODUCT_BLOCK_ROWS_MAX rows, all matrices dense: in pieces
+ * of the columns, of a width that depends on `in` alone. */
+void product_forward_block(size_t rows, size_t in, size_t out, const float *X, const float *W,
+                           float *Z);
+
 /* Backward: dX [rows × in] = dZ [rows × out] · W [out × in]. */
 void product_input_gradient(size_t rows, size_t in, size_t out, const float *dZ, size_t dZ_stride,
                             const float *W, size_t W_stride, float *dX, size_t dX_stride);
@@ -48,5 +54,13 @@ void product_weight_gradient(size_t rows, size_t in, size_t out, const float *dZ
 size_t product_block_rows(size_t in, size_t out, float *W, float *X, float *Z);
 
 #define PRODUCT_BLOCK_ROWS_MAX 4
+
+/* Whether a block of fewer rows than `rows` gives each of them the same bits, too, so that
+ * a short one need not be padded: half the time of a single row of 784 → 256 on AVX-512,
+ * where it holds for most shapes.  False where that saves nothing.  With W as
+ * product_block_rows leaves it; overwrites X [rows × in] and
+ * Z [rows × out]. */
+bool product_block_is_divisible(size_t rows, size_t in, size_t out, const float *W, float *X,
+                                float *Z);
 
 #endif

@@ -50,10 +50,11 @@ int swallow(const char *driven, const char *port_file) {
         MHD_start_daemon(external ? MHD_USE_EPOLL : MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL,
                          handle, NULL, MHD_OPTION_SOCK_ADDR, &address,
                          MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, MHD_OPTION_END);
+    const struct http_loop_calls calls = {.end_turn = end_turn};
     struct http_loop *loop = external ? http_loop_create() : NULL;
     FILE *file = fopen(port_file, "w");
     if (nothing == NULL || daemon == NULL || file == NULL ||
-        (external && (loop == NULL || !http_loop_start(loop, &daemon, 1, end_turn, NULL)))) {
+        (external && (loop == NULL || !http_loop_start(loop, daemon, &calls)))) {
         return EXIT_FAILURE;
     }
     fprintf(file, "%u\n", MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);

@@ -30,7 +30,8 @@ static Suite *(*const suites[])(void) = {
 
 /* Of bytes, times and ends of connections between mlpd itself and its client; not behind a proxy.
  */
-static Suite *(*const direct_suites[])(void) = {wire_suite, slow_suite, streams_suite};
+static Suite *(*const direct_suites[])(void) = {wire_suite, slow_suite, streams_suite,
+                                                acceptor_suite};
 
 /* The tests run in a child, so that whatever ends them, this process removes their
  * files.  When the child is killed its tests and daemons die with it. */

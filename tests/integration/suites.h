@@ -31,6 +31,7 @@ Suite *body_options_suite(void);
 Suite *content_coding_suite(void);
 Suite *process_suite(void);
 Suite *concurrency_suite(void);
+Suite *acceptor_suite(void);
 Suite *many_suite(void);
 Suite *wire_suite(void);
 Suite *slow_suite(void);

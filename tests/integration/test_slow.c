@@ -242,11 +242,7 @@ START_TEST(test_silent_connections_make_room_for_those_that_ask) {
     static const char *const sent[] = {
         "", LIVE HOST "X: ", "POST /v1/models HTTP/1.1\r\n" HOST "Content-Length: 1000\r\n\r\n{"};
     int silent[SILENT];
-<<<<<<< HEAD
-    daemon_start("--max-connections", "20", NULL);
-=======
     daemon_start("--max-connections", "20", "--http-threads", "1", NULL);
->>>>>>> b89178d (Let one thread take connections where their order is tested)
     for (int i = 0; i < SILENT; i++) {
         silent[i] = raw_connect();
         raw_send_text(silent[i], "%s", sent[_i]);

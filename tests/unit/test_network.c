@@ -156,8 +156,8 @@ static void check_groupings(struct specification specification) {
     float *together = malloc(rows * out * sizeof *together);
     float *apart = malloc(rows * out * sizeof *apart);
     predict(&twin, false, rows, X, together);
-    static const size_t groups[] = {1, 7};
-    for (size_t g = 0; g < 2; g++) {
+    static const size_t groups[] = {1, 2, 7};
+    for (size_t g = 0; g < 3; g++) {
         for (size_t r = 0; r < rows; r += groups[g]) {
             predict(&twin, false, size_min(groups[g], rows - r), X + r * in, apart + r * out);
         }
@@ -172,6 +172,9 @@ static void check_groupings(struct specification specification) {
 START_TEST(test_a_rows_prediction_has_the_same_bits_in_every_grouping) {
     check_groupings(specify(3, 5, 2));
     check_groupings(specify(784, 128, 10));
+    check_groupings(specify(784, 256, 64)); /* divisible by both layers, on AVX-512 */
+    check_groupings(specify(64, 10, 128));  /* by the second */
+    check_groupings(specify(100, 700, 9));  /* in pieces of columns */
     check_groupings(specify(65, 250, 33));
     struct specification s = specify(30, 17, 1);
     s.loss = LOSS_BINARY_CROSSENTROPY;

@@ -60,7 +60,8 @@ END_TEST
 /* A block of block_rows rows, for odd shapes: every row's bits are those of the
  * row at any other place. */
 START_TEST(test_a_row_gives_the_same_bits_at_every_place_of_its_block) {
-    static const size_t shapes[][2] = {{1, 1}, {3, 5}, {784, 128}, {128, 10}, {333, 77}};
+    static const size_t shapes[][2] = {{1, 1},    {3, 5},     {784, 128}, {128, 10},
+                                       {333, 77}, {784, 500}, {5000, 70}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         const size_t in = shapes[s][0], out = shapes[s][1];
         float *weights = malloc(in * out * sizeof *weights);
@@ -77,11 +78,60 @@ START_TEST(test_a_row_gives_the_same_bits_at_every_place_of_its_block) {
                                          : (float)(i % 13 + place);
             }
             float *answer = Z + (place > 0) * rows * out;
-            product_forward(rows, in, out, row, in, weights, in, answer, out);
+            product_forward_block(rows, in, out, row, weights, answer);
             EXPECT_BITS(out, answer + place * out, Z);
         }
         free(weights);
         free(row);
+        free(Z);
+    }
+}
+END_TEST
+
+START_TEST(test_block_in_pieces_is_the_product) {
+    static const size_t shapes[][2] = {{1, 1}, {20, 1000}, {784, 500}, {1024, 300}, {9000, 40}};
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        const size_t in = shapes[s][0], out = shapes[s][1];
+        float *W = malloc(in * out * sizeof *W), *rows = malloc(4 * in * sizeof *rows);
+        float *Z = malloc(4 * out * sizeof *Z), *wanted = malloc(4 * out * sizeof *wanted);
+        for (size_t i = 0; i < in * out; i++) { /* sums of whole numbers: exact in any order */
+            W[i] = (float)(i * 7919 % 17) - 8.0f;
+        }
+        for (size_t i = 0; i < 4 * in; i++) {
+            rows[i] = (float)(i * 31 % 11) - 5.0f;
+        }
+        product_forward(4, in, out, rows, in, W, in, wanted, out);
+        product_forward_block(4, in, out, rows, W, Z);
+        EXPECT_BITS(4 * out, Z, wanted);
+        free(W);
+        free(rows);
+        free(Z);
+        free(wanted);
+    }
+}
+END_TEST
+
+START_TEST(test_fewer_rows_of_a_divisible_block_have_the_same_bits) {
+    static const size_t shapes[][2] = {{1, 1},    {3, 5},    {784, 256}, {256, 128},
+                                       {128, 10}, {65, 650}, {784, 500}};
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        const size_t in = shapes[s][0], out = shapes[s][1];
+        float *weights = malloc(in * out * sizeof *weights);
+        float *rows = malloc(PRODUCT_BLOCK_ROWS_MAX * in * sizeof *rows);
+        float *Z = malloc(2 * PRODUCT_BLOCK_ROWS_MAX * out * sizeof *Z);
+        float *few = Z + PRODUCT_BLOCK_ROWS_MAX * out;
+        const size_t block = product_block_rows(in, out, weights, rows, Z);
+        const bool divisible = product_block_is_divisible(block, in, out, weights, rows, Z);
+        for (size_t i = 0; i < block * in; i++) {
+            rows[i] = (float)(i * 31 % 101) / 50.0f - 1.0f;
+        }
+        product_forward_block(block, in, out, rows, weights, Z);
+        for (size_t count = 1; divisible && count < block; count++) {
+            product_forward_block(count, in, out, rows, weights, few);
+            EXPECT_BITS(count * out, few, Z);
+        }
+        free(weights);
+        free(rows);
         free(Z);
     }
 }
@@ -103,6 +153,8 @@ Suite *suite_product(void) {
     tcase_add_test(tests, test_products_overwrite_what_was_there_even_nan);
     tcase_add_test(tests, test_a_tile_of_larger_matrices_is_named_by_its_strides);
     tcase_add_test(tests, test_a_row_gives_the_same_bits_at_every_place_of_its_block);
+    tcase_add_test(tests, test_block_in_pieces_is_the_product);
+    tcase_add_test(tests, test_fewer_rows_of_a_divisible_block_have_the_same_bits);
     tcase_add_test(tests, test_description_names_what_computes);
     suite_add_tcase(suite, tests);
     return suite;
