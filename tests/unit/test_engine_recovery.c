@@ -73,6 +73,12 @@ static enum store_result front_read_keys(struct store *store, const char *model,
     return store_read_keys(behind(store), model, function, context, error);
 }
 
+static enum store_result front_read_checkpoints(struct store *store, const char *model,
+                                                store_checkpoint_function *function, void *context,
+                                                struct error *error) {
+    return store_read_checkpoints(behind(store), model, function, context, error);
+}
+
 static enum store_result front_read_history(struct store *store, const char *model,
                                             store_rows_function *function, void *context,
                                             struct error *error) {
@@ -109,6 +115,7 @@ static const struct store_functions front_functions = {
     .read_entries = front_read_entries,
     .read_keys = front_read_keys,
     .read_history = front_read_history,
+    .read_checkpoints = front_read_checkpoints,
     .read_snapshot_head = front_read_head,
     .read_chunk = front_read_chunk,
     .read_note = front_read_note,
