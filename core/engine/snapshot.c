@@ -115,8 +115,9 @@ static void give_up(struct snapshot *snapshot, struct writer *writer) {
         list(snapshot->all, snapshot->model, clock_monotonic_seconds());
         model_release(snapshot->model);
     }
-    if (snapshot->all->all) {
-        snapshots_forget(snapshot->all, snapshot->model); /* the log has it */
+    /* The log has it; a model that is gone has no more states. */
+    if (snapshot->all->all || snapshot->entry->state != ENTRY_DONE) {
+        snapshots_forget(snapshot->all, snapshot->model);
     }
 }
 

@@ -253,7 +253,14 @@ bool daemons_store(void) {
     return getenv("MLPD_TEST_STORE") != NULL;
 }
 
-/* `options` ends in NULL; of an option that is given twice the last counts. */
+static bool is_given(const char **options, const char *name) {
+    while (*options != NULL && strcmp(*options, name) != 0) {
+        options++;
+    }
+    return *options != NULL;
+}
+
+/* `options` ends in NULL. */
 static void start(const char *address, const char **options) {
     const char *arguments[ARGUMENTS_MAX + 10] = {program, "--listen", address, "--port-file"};
     size_t count = 4;
@@ -261,7 +268,7 @@ static void start(const char *address, const char **options) {
     snprintf(current.port_file, sizeof current.port_file, "%s", scratch_name(".port"));
     snprintf(current.log_file, sizeof current.log_file, "%s", scratch_name(".log"));
     arguments[count++] = current.port_file;
-    if (daemons_store()) {
+    if (daemons_store() && !is_given(options, "--data")) {
         arguments[count++] = "--data";
         static char data[PATH_BYTES];
         snprintf(data, sizeof data, "%s", scratch_name(".data"));
