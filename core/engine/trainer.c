@@ -227,7 +227,9 @@ static void finish_clone(struct completion *completion) {
                                     .time = clock_wall_seconds(),
                                     .state = refused ? ENTRY_DROPPED : ENTRY_DONE};
     entry->refusal = entry->target->refusal;
-    queue_finish(entry->model, entry, &row, NULL);
+    struct model *model = model_reference(entry->model); /* the entry may be its last holder */
+    queue_finish(model, entry, &row, NULL);
+    model_release(model);
 }
 
 /* The target, which nobody can find yet, begins with what the model is at this place; the turn
