@@ -16,22 +16,22 @@
 #include "tests/integration/suites.h"
 
 static Suite *(*const suites[])(void) = {
-    checkpoints_suite,    promotions_suite,   stored_suite, /* versions */
-    models_suite,         batches_suite,      changes_suite,     idempotency_suite,
-    preconditions_suite,  prefer_suite,       predictions_suite, evaluations_suite,
-    normalization_suite,  loss_suite,         health_suite,      bad_input_suite,
-    bad_networks_suite,   framing_suite,      process_suite,     concurrency_suite,
-    access_suite,         origins_suite,      tls_suite,         probe_suite,
-    check_suite,          systemd_suite,      openapi_suite,     metrics_suite,
-    request_log_suite,    request_id_suite,   server_info_suite, csv_suite,
-    content_coding_suite, body_options_suite, smuggling_suite,   accept_suite,
-    many_suite,           exports_suite,      store_suite,       imports_suite,
+    stored_suite,      models_suite,         batches_suite,      changes_suite,
+    idempotency_suite, preconditions_suite,  prefer_suite,       predictions_suite,
+    evaluations_suite, normalization_suite,  loss_suite,         health_suite,
+    bad_input_suite,   bad_networks_suite,   framing_suite,      process_suite,
+    concurrency_suite, access_suite,         origins_suite,      tls_suite,
+    probe_suite,       check_suite,          systemd_suite,      openapi_suite,
+    metrics_suite,     request_log_suite,    request_id_suite,   server_info_suite,
+    csv_suite,         content_coding_suite, body_options_suite, smuggling_suite,
+    accept_suite,      many_suite,           exports_suite,      imports_suite,
 };
 
-/* Of bytes, times and ends of connections between mlpd itself and its client; not behind a proxy.
- */
-static Suite *(*const direct_suites[])(void) = {wire_suite, slow_suite, streams_suite,
-                                                acceptor_suite};
+/* Of bytes, times and ends of connections between mlpd itself and its client, and of what no proxy
+ * sees; not behind a proxy. */
+static Suite *(*const direct_suites[])(void) = {wire_suite,     slow_suite,        streams_suite,
+                                                acceptor_suite, checkpoints_suite, promotions_suite,
+                                                store_suite};
 
 /* The tests run in a child, so that whatever ends them, this process removes their
  * files.  When the child is killed its tests and daemons die with it. */
