@@ -263,10 +263,42 @@ enum store_result sqlite_read_entries(struct store *store, const char *model, ui
     return result != STORE_OK ? result : ended;
 }
 
+/* --- listings of one model ------------------------------------------------------ */
+
+/* Who is shown what a listing finds; one of the functions. */
+struct listener {
+    store_key_function *key;
+    store_rows_function *rows;
+    store_checkpoint_function *checkpoint;
+    void *context;
+};
+
+typedef enum store_result show_function(struct reading *reading, sqlite3_stmt *row,
+                                        const struct listener *listener, bool *go_on);
+
+/* Show the rows of a statement that lists `what` of the model. */
+static enum store_result list(struct store *store, const char *model, enum sqlite_statement which,
+                              show_function *show, const struct listener *listener,
+                              const char *what, struct error *error) {
+    struct reading reading;
+    enum store_result result = find(&reading, store, model, error);
+    if (result != STORE_OK) {
+        return result;
+    }
+    sqlite3_stmt *row = sqlite_bind(reading.store, which, VALUES(whole((uint64_t)reading.number)));
+    int code = SQLITE_DONE;
+    bool go_on = true;
+    while (result == STORE_OK && go_on && (code = sqlite3_step(row)) == SQLITE_ROW) {
+        result = pass_over(&reading, show(&reading, row, listener, &go_on));
+    }
+    const enum store_result ended = end_listing(&reading, row, code, what);
+    return result != STORE_OK ? result : ended;
+}
+
 /* --- keys ---------------------------------------------------------------------- */
 
 static enum store_result show_key(struct reading *reading, sqlite3_stmt *row,
-                                  store_key_function *function, void *context, bool *go_on) {
+                                  const struct listener *listener, bool *go_on) {
     struct store_key key = {.key = (const char *)sqlite3_column_text(row, 0),
                             .accepted_at = sqlite3_column_double(row, 1)};
     if (key.key == NULL) {
@@ -280,7 +312,7 @@ static enum store_result show_key(struct reading *reading, sqlite3_stmt *row,
         sqlite_record_read(reading->store, &identity, row, 2, reading->what, &key.data, &key.bytes,
                            &assembled, reading->error);
     if (result == STORE_OK) {
-        *go_on = function(&key, context);
+        *go_on = listener->key(&key, listener->context);
         memory_free(assembled);
     }
     return result;
@@ -289,26 +321,14 @@ static enum store_result show_key(struct reading *reading, sqlite3_stmt *row,
 enum store_result sqlite_read_keys(struct store *store, const char *model,
                                    store_key_function *function, void *context,
                                    struct error *error) {
-    struct reading reading;
-    enum store_result result = find(&reading, store, model, error);
-    if (result != STORE_OK) {
-        return result;
-    }
-    sqlite3_stmt *row =
-        sqlite_bind(reading.store, SQL_LIST_KEYS, VALUES(whole((uint64_t)reading.number)));
-    int code = SQLITE_DONE;
-    bool go_on = true;
-    while (result == STORE_OK && go_on && (code = sqlite3_step(row)) == SQLITE_ROW) {
-        result = pass_over(&reading, show_key(&reading, row, function, context, &go_on));
-    }
-    const enum store_result ended = end_listing(&reading, row, code, "keys");
-    return result != STORE_OK ? result : ended;
+    const struct listener listener = {.key = function, .context = context};
+    return list(store, model, SQL_LIST_KEYS, show_key, &listener, "keys", error);
 }
 
 /* --- the history --------------------------------------------------------------- */
 
 static enum store_result show_rows(struct reading *reading, sqlite3_stmt *row,
-                                   store_rows_function *function, void *context, bool *go_on) {
+                                   const struct listener *listener, bool *go_on) {
     struct store_rows rows = {.last_row = (uint64_t)sqlite3_column_int64(row, 0),
                               .first_row = (uint64_t)sqlite3_column_int64(row, 1)};
     const struct sqlite_identity identity = {.kind = "history",
@@ -320,7 +340,7 @@ static enum store_result show_rows(struct reading *reading, sqlite3_stmt *row,
         reading->store, &identity, row, 2, say(reading, "the history from row", rows.first_row),
         &rows.data, &rows.bytes, &assembled, reading->error);
     if (result == STORE_OK) {
-        *go_on = function(&rows, context);
+        *go_on = listener->rows(&rows, listener->context);
         memory_free(assembled);
     }
     return result;
@@ -329,27 +349,14 @@ static enum store_result show_rows(struct reading *reading, sqlite3_stmt *row,
 enum store_result sqlite_read_history(struct store *store, const char *model,
                                       store_rows_function *function, void *context,
                                       struct error *error) {
-    struct reading reading;
-    enum store_result result = find(&reading, store, model, error);
-    if (result != STORE_OK) {
-        return result;
-    }
-    sqlite3_stmt *row =
-        sqlite_bind(reading.store, SQL_LIST_ROWS, VALUES(whole((uint64_t)reading.number)));
-    int code = SQLITE_DONE;
-    bool go_on = true;
-    while (result == STORE_OK && go_on && (code = sqlite3_step(row)) == SQLITE_ROW) {
-        result = pass_over(&reading, show_rows(&reading, row, function, context, &go_on));
-    }
-    const enum store_result ended = end_listing(&reading, row, code, "history");
-    return result != STORE_OK ? result : ended;
+    const struct listener listener = {.rows = function, .context = context};
+    return list(store, model, SQL_LIST_ROWS, show_rows, &listener, "history", error);
 }
 
 /* --- checkpoints and snapshots ------------------------------------------------- */
 
 static enum store_result show_checkpoint(struct reading *reading, sqlite3_stmt *row,
-                                         store_checkpoint_function *function, void *context,
-                                         bool *go_on) {
+                                         const struct listener *listener, bool *go_on) {
     struct store_checkpoint checkpoint = {.version = (uint64_t)sqlite3_column_int64(row, 0),
                                           .blob = (uint64_t)sqlite3_column_int64(row, 1)};
     const struct sqlite_identity identity = {.kind = "checkpoint",
@@ -361,7 +368,7 @@ static enum store_result show_checkpoint(struct reading *reading, sqlite3_stmt *
         reading->store, &identity, row, 2, say(reading, "checkpoint", checkpoint.version),
         &checkpoint.head, &checkpoint.head_bytes, &assembled, reading->error);
     if (result == STORE_OK) {
-        *go_on = function(&checkpoint, context);
+        *go_on = listener->checkpoint(&checkpoint, listener->context);
         memory_free(assembled);
     }
     return result;
@@ -370,20 +377,9 @@ static enum store_result show_checkpoint(struct reading *reading, sqlite3_stmt *
 enum store_result sqlite_read_checkpoints(struct store *store, const char *model,
                                           store_checkpoint_function *function, void *context,
                                           struct error *error) {
-    struct reading reading;
-    enum store_result result = find(&reading, store, model, error);
-    if (result != STORE_OK) {
-        return result;
-    }
-    sqlite3_stmt *row =
-        sqlite_bind(reading.store, SQL_LIST_CHECKPOINTS, VALUES(whole((uint64_t)reading.number)));
-    int code = SQLITE_DONE;
-    bool go_on = true;
-    while (result == STORE_OK && go_on && (code = sqlite3_step(row)) == SQLITE_ROW) {
-        result = pass_over(&reading, show_checkpoint(&reading, row, function, context, &go_on));
-    }
-    const enum store_result ended = end_listing(&reading, row, code, "checkpoints");
-    return result != STORE_OK ? result : ended;
+    const struct listener listener = {.checkpoint = function, .context = context};
+    return list(store, model, SQL_LIST_CHECKPOINTS, show_checkpoint, &listener, "checkpoints",
+                error);
 }
 
 enum store_result sqlite_read_snapshot_head(struct store *store, const char *model, void **head,

@@ -48,6 +48,10 @@ static bool has_ended(struct child *child, int *how) {
     if (waitpid(child->process, how, WNOHANG) != child->process) {
         return false;
     }
+    /* Killed while it wrote the file, it leaves what server/port_file.c writes beside. */
+    char beside[sizeof child->port_file + 24];
+    snprintf(beside, sizeof beside, "%s.%ld", child->port_file, (long)child->process);
+    unlink(beside);
     child->process = 0;
     unlink(child->port_file);
     return true;
