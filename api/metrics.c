@@ -174,6 +174,29 @@ static void write_engine(struct exposition *text, struct engine *engine) {
                 figures.tiles_helped);
 }
 
+static void write_store(struct exposition *text, struct engine *engine) {
+    struct engine_store_figures figures;
+    if (!engine_look_at_store(engine, &figures)) {
+        return;
+    }
+    write_count(text, "mlpd_store_bytes", "gauge", "Bytes that the store takes on the disk.",
+                figures.bytes);
+    write_count(text, "mlpd_store_unsynced_bytes", "gauge",
+                "Of these, what a crash of the machine could lose: --durability.",
+                figures.bytes_unsynced);
+    write_count(text, "mlpd_store_commits_total", "counter", "Groups of changes stored.",
+                figures.commits);
+    write_count(text, "mlpd_store_syncs_total", "counter", "Times that the disk was waited for.",
+                figures.syncs);
+    write_count(text, "mlpd_store_snapshots_total", "counter", "States of models stored.",
+                figures.snapshots);
+    write_count(text, "mlpd_store_refused_total", "counter",
+                "Batches and changes refused because there was no room to store them.",
+                figures.refused);
+    write_count(text, "mlpd_models_damaged", "gauge", "Models whose stored data cannot be read.",
+                engine_look(engine).models_damaged);
+}
+
 /* ---- models ---- */
 
 struct model_row {
@@ -265,6 +288,7 @@ void metrics_show(struct call *call) {
     write_process(&text, api);
     write_http(&text, api);
     write_engine(&text, api->engine);
+    write_store(&text, api->engine);
     if (write_models(&text, api, &error) != ERROR_NONE ||
         exposition_finish(&text, &error) != ERROR_NONE) {
         call_answer_error(call, &error);

@@ -216,6 +216,23 @@ struct engine_figures engine_look(struct engine *engine) {
     };
 }
 
+static uint64_t look(const atomic_uint_fast64_t *figure) {
+    return atomic_load_explicit(figure, memory_order_relaxed);
+}
+
+bool engine_look_at_store(struct engine *engine, struct engine_store_figures *figures) {
+    const struct writer_figures *found = &engine->writer.figures;
+    *figures = (struct engine_store_figures){
+        .bytes = look(&found->bytes),
+        .bytes_unsynced = look(&found->bytes_unsynced),
+        .commits = look(&found->commits),
+        .syncs = look(&found->syncs),
+        .snapshots = look(&found->snapshots),
+        .refused = look(&found->refused),
+    };
+    return engine->writer.settings.store != NULL;
+}
+
 struct statistics engine_statistics(struct engine *engine) {
     const struct shared_statistics *outcomes = &engine->backlog.outcomes;
     struct statistics all = {0};

@@ -235,6 +235,17 @@ enum error_code engine_ask(struct engine *engine, struct query *query,
 
 /* --- looking ------------------------------------------------------------------ */
 
+/* Of the store, within the last second. */
+struct engine_store_figures {
+    uint64_t bytes;          /* on disk */
+    uint64_t bytes_unsynced; /* of these, what a crash of the machine could lose */
+    uint64_t commits, syncs, snapshots;
+    uint64_t refused; /* entries for which there was no room */
+};
+
+/* False: there is none. */
+bool engine_look_at_store(struct engine *engine, struct engine_store_figures *figures);
+
 struct engine_figures {
     size_t workers, models, backlog;
     size_t workers_busy; /* that do not wait for work */

@@ -228,7 +228,9 @@ static bool store_step(struct writer_task *task, struct writer *writer) {
             return true;
         }
     }
-    if (!stored || !store_end(snapshot, writer)) {
+    if (stored && store_end(snapshot, writer)) {
+        atomic_fetch_add_explicit(&writer->figures.snapshots, 1, memory_order_relaxed);
+    } else {
         give_up(snapshot, writer);
     }
     end(snapshot);

@@ -116,6 +116,9 @@ static void acknowledge(struct writer *writer, struct entry *entry) {
 
 static void finish(struct writer *writer, struct entry *entry) {
     const bool refused = entry->refusal != ERROR_NONE;
+    if (refused) {
+        atomic_fetch_add_explicit(&writer->figures.refused, 1, memory_order_relaxed);
+    }
     switch (entry->kind) {
     case ENTRY_CREATION:
         if (refused) {
@@ -194,6 +197,18 @@ static void wait(struct writer *writer) {
     (void)pthread_cond_timedwait(&writer->submitted, &writer->lock, &until);
 }
 
+static void put(atomic_uint_fast64_t *figure, uint64_t value) {
+    atomic_store_explicit(figure, value, memory_order_relaxed);
+}
+
+static void note_figures(struct writer *writer) {
+    const struct store_figures found = store_look(writer->settings.store);
+    put(&writer->figures.bytes, found.bytes);
+    put(&writer->figures.bytes_unsynced, found.bytes_unsynced);
+    put(&writer->figures.commits, found.commits);
+    put(&writer->figures.syncs, found.syncs);
+}
+
 /* What can wait until a second has passed, busy or not. */
 static void tick(struct writer *writer) {
     struct store *store = writer->settings.store;
@@ -207,6 +222,7 @@ static void tick(struct writer *writer) {
     writer->deletions = (struct entry_queue){0};
     write_entries(writer, &deletions);
     snapshots_tick(&writer->snapshots);
+    note_figures(writer);
 }
 
 /* A piece of what nobody waits for; `*more` says whether there is another. */
@@ -254,6 +270,9 @@ static bool is_busy(const struct writer *writer) {
 static void *writer_main(void *argument) {
     struct writer *writer = argument;
     numerics_enter_thread(); /* recovery makes weights */
+    if (writer->settings.store != NULL) {
+        note_figures(writer);
+    }
     pthread_mutex_lock(&writer->lock);
     while (is_wanted(writer)) {
         if (writer->entries.first == NULL && writer->task == NULL && !is_busy(writer)) {

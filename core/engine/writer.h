@@ -40,6 +40,13 @@ struct writer_settings {
     void (*fatal)(const char *message);
 };
 
+/* Of the store, as it was within the last second; relaxed: for those who look. */
+struct writer_figures {
+    atomic_uint_fast64_t bytes, bytes_unsynced, commits, syncs;
+    atomic_uint_fast64_t snapshots; /* that were stored */
+    atomic_uint_fast64_t refused;   /* entries for which there was no room */
+};
+
 struct writer {
     struct writer_settings settings;
     pthread_mutex_t lock; /* a leaf: no other lock is taken under it */
@@ -48,6 +55,7 @@ struct writer {
     struct writer_task *task, *newest_task; /* guarded by lock: to be done, in turn */
     bool stop;                              /* guarded by lock */
     pthread_t thread;
+    struct writer_figures figures;
 
     /* The thread's own. */
     struct group *group;

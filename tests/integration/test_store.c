@@ -9,6 +9,7 @@
 
 #include "tests/integration/client.h"
 #include "tests/integration/daemon.h"
+#include "tests/integration/scrape.h"
 #include "tests/integration/suites.h"
 
 #define MODEL                                                                                      \
@@ -294,6 +295,35 @@ START_TEST(test_a_second_daemon_is_told_who_has_the_directory) {
 }
 END_TEST
 
+/* --- figures ---- */
+
+static double figure(const char *name) {
+    const struct scrape *found = scrape();
+    return scrape_has(found, name) ? sample_of(found, name) : -1;
+}
+
+START_TEST(test_metrics_tell_of_the_store) {
+    begin();
+    train_a_little();
+    /* They are of the last second. */
+    for (int i = 0; i < 200 && figure("mlpd_store_commits_total") < 12; i++) {
+        usleep(50000);
+    }
+    ck_assert(figure("mlpd_store_commits_total") >= 12); /* a creation, ten batches, a change */
+    ck_assert(figure("mlpd_store_syncs_total") >= 12);
+    ck_assert(figure("mlpd_store_bytes") >= 8192);
+    ck_assert(figure("mlpd_store_unsynced_bytes") == 0);
+    ck_assert(figure("mlpd_store_refused_total") == 0);
+    ck_assert(figure("mlpd_models_damaged") == 0);
+    daemon_stop();
+    if (!daemons_store()) {
+        daemon_start(NULL, NULL);
+        ck_assert(figure("mlpd_store_bytes") == -1); /* there is none */
+        daemon_stop();
+    }
+}
+END_TEST
+
 /* --- backups ---- */
 
 START_TEST(test_a_backup_is_a_data_directory) {
@@ -345,6 +375,8 @@ Suite *store_suite(void) {
     tests = lone_case(suite, "directories");
     tcase_add_test(tests, test_a_directory_that_cannot_be_is_told_in_a_line);
     tcase_add_test(tests, test_a_second_daemon_is_told_who_has_the_directory);
+    tests = lone_case(suite, "figures");
+    tcase_add_test(tests, test_metrics_tell_of_the_store);
     tests = lone_case(suite, "backups");
     tcase_add_test(tests, test_a_backup_is_a_data_directory);
     tcase_add_test(tests, test_there_is_no_backup_of_models_in_memory);
