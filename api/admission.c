@@ -136,8 +136,8 @@ static bool check_parameters(struct call *call) {
 /* The models are not there yet: not even who asks for a list may be told that there is none. */
 static bool is_too_early(struct call *call) {
     const struct target *target = &call->target;
-    const bool early = target->segment_count > 1 && strcmp(target->segments[1], "models") == 0 &&
-                       engine_is_recovering(call->api->engine);
+    const bool early = engine_is_recovering(call->api->engine) && target->segment_count > 1 &&
+                       strcmp(target->segments[1], "models") == 0;
     if (early) {
         call_answer_problem(call, 503, NULL,
                             "mlpd is recovering what was stored; GET /health/ready says how far it "

@@ -105,8 +105,9 @@ bool call_answer_refusal(struct call *call, enum error_code refusal) {
     if (refusal != ERROR_NONE) {
         struct error error;
         error_set(&error, refusal == ERROR_STALE ? ERROR_STORAGE : refusal, NULL,
-                  "it cannot be stored: the data directory has no room; nothing was changed, try "
-                  "again when there is");
+                  "it cannot be stored: there is no %s; nothing was changed, try again when there "
+                  "is",
+                  refusal == ERROR_MEMORY ? "memory" : "room in the data directory");
         call_answer_error(call, &error);
     }
     return refusal != ERROR_NONE;

@@ -13,6 +13,7 @@
 #include "core/engine/first_weights.h"
 #include "core/engine/predictor.h"
 #include "core/engine/state_store.h"
+#include "core/maths/numerics.h"
 
 #define PAUSE_SECONDS 0.002 /* while workers make room */
 #define QUEUED_MAX 4096     /* entries of all models together that wait to be trained again */
@@ -505,7 +506,9 @@ static bool recover(struct writer_task *task, struct writer *writer) {
     (void)writer;
     struct recovery *recovery = (struct recovery *)task;
     struct engine *engine = recovery->engine;
+    const numerics_state before = numerics_enter(); /* it makes first weights */
     read_all(recovery, &recovery->list);
+    numerics_leave(before);
     free_list(&recovery->list);
     while (backlog_count(&engine->backlog) > 0 && !engine_is_closed(engine)) {
         clock_pause(PAUSE_SECONDS);

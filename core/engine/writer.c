@@ -7,7 +7,6 @@
 #include "core/engine/clock.h"
 #include "core/engine/queue.h"
 #include "core/engine/registry.h"
-#include "core/maths/numerics.h"
 
 #define TICK_SECONDS 1
 #define RETRY_SECONDS 0.1
@@ -269,7 +268,6 @@ static bool is_busy(const struct writer *writer) {
 
 static void *writer_main(void *argument) {
     struct writer *writer = argument;
-    numerics_enter_thread(); /* recovery makes weights */
     if (writer->settings.store != NULL) {
         note_figures(writer);
     }
