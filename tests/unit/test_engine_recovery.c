@@ -106,6 +106,10 @@ static enum store_result front_write_note(struct store *store, const char *name,
     return store_write_note(behind(store), name, text, error);
 }
 
+static struct store_figures front_look(const struct store *store) {
+    return store_look(behind(store));
+}
+
 static const struct store_functions front_functions = {
     .commit = front_commit,
     .new_blob = front_new_blob,
@@ -120,6 +124,7 @@ static const struct store_functions front_functions = {
     .read_chunk = front_read_chunk,
     .read_note = front_read_note,
     .write_note = front_write_note,
+    .look = front_look,
 };
 
 /* --- engines that end ------------------------------------------------------------------ */
